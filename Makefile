@@ -1,0 +1,63 @@
+# rapport: `make repro` runs the pipeline, `make test` the checks; both set up .venv themselves.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+ITERATIONS ?= 3
+SOURCE ?=
+DATA ?=
+
+# Telemetry of the tools is off; the project's own programs come first on the path for DVC's stages.
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+$(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rapport needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "[1/4] virtual environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "[2/4] installer"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/bootstrap.txt
+	@echo "[3/4] $$(grep -c == requirements/dev.txt) pinned packages, compiled once (one to three minutes)"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode -r requirements/dev.txt -r requirements/bootstrap.txt
+	@echo "[4/4] rapport itself, editable"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps -e .
+	@touch $@
+
+.PHONY: help setup repro test test-slow check loop lock clean
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  e.g. make repro SOURCE=hillstrom DATA=path/to/folder; make loop ITERATIONS=3"
+
+setup: $(STAMP) ## make .venv from the lock (every target does so by itself)
+
+repro: $(STAMP) ## run the pipeline, publish the bundle, print the summary (SOURCE=, DATA= for another source)
+	@python -m rapport.configure $(SOURCE) $(if $(DATA),--data "$(DATA)")
+	dvc repro
+	@python -m rapport.publish
+	@python -m rapport.summary
+
+loop: $(STAMP) ## ITERATIONS=3 rounds of repro, the simulated world's answer and absorb
+	@python -m rapport.loop --iterations $(ITERATIONS)
+	@python -m rapport.summary
+
+check: $(STAMP) ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: check ## all tests but the slow ones
+	python -m pytest -q
+
+test-slow: $(STAMP) ## the tests that take minutes
+	python -m pytest -q -m slow
+
+lock: $(STAMP) ## compile requirements/dev.txt anew from pyproject.toml
+	uv pip compile -q -U --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o requirements/dev.txt
+
+clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
+	rm -rf data/tables data/features data/bundle data/out_of_fold data/evaluation data/assignments data/report data/truth
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""rapport keeps the relationships that are worth keeping."""

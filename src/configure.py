@@ -1,0 +1,72 @@
+"""Check params.yaml, or turn it to another source by that source's preset.
+
+Run as `python -m rapport.configure [SOURCE] [--data FOLDER]` in the project's root. The file in force is kept as
+params.<its source>.yaml, and a source configured before comes back as it was left.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .contracts.errors import InputError
+from .contracts.params import Params
+from .sources.adapters import preset_path
+from .store.atomic import write_text
+from .store.console import new_app, run, say
+from .store.project import PARAMS, load_params, overlay_params, read_commented
+
+app = new_app("Check params.yaml, or turn it to another source.")
+
+
+@app.command()
+def main(
+    source: Annotated[str, typer.Argument(help="a source with a preset, or one configured before")] = "",
+    data: Annotated[str, typer.Option(help="folder that holds the source's files")] = "",
+) -> None:
+    """Check params.yaml; with SOURCE, turn it to that source first."""
+    params = load_params()
+    if source and source != params.source.kind:
+        leaving = params.source.kind
+        params = switch(source, leaving)
+        say(f"{PARAMS} now describes {source}; the one for {leaving} is kept as {kept(leaving)}")
+    if data and data != params.source.path:
+        params = overlay_params({"source.path": data})
+    check_path(params)
+
+
+def switch(source: str, leaving: str) -> Params:
+    """Turn params.yaml to `source` and keep the file in force under the name of the source it leaves.
+
+    Raises:
+        ParamsError: there is no preset for the source.
+    """
+    before = PARAMS.read_text(encoding="utf-8")
+    if kept(source).is_file():
+        load_params(kept(source))
+        write_text(kept(leaving), before)
+        write_text(PARAMS, kept(source).read_text(encoding="utf-8"))
+        return load_params()
+    preset = read_commented(preset_path(source))
+    write_text(kept(leaving), before)
+    return overlay_params(preset)
+
+
+def kept(source: str) -> Path:
+    """Return where the params of a source are kept while another is in force."""
+    return PARAMS.with_name(f"params.{source}.yaml")
+
+
+def check_path(params: Params) -> None:
+    """Refuse a `source.path` that does not exist.
+
+    Raises:
+        InputError: there is nothing at the path.
+    """
+    if not Path(params.source.path).exists():
+        fix = f"run `rapport fetch {params.source.kind}`, or give the folder: make repro DATA=FOLDER"
+        raise InputError(f"params.yaml, source.path {params.source.path}", "a folder", "nothing there", fix)
+
+
+if __name__ == "__main__":
+    run(app)

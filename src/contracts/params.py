@@ -1,0 +1,203 @@
+"""The typed form of params.yaml: frozen, every bound declared here, an unknown key is an error.
+
+Money has one currency; every duration carries its unit in its name. `docs/contract.md` gives the meaning in words.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ParamsError
+
+Kind = Literal["customer", "employee", "partner", "investor"]
+KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
+ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _parse_instant(value: object) -> object:
+    """Accept a quoted date or time; DVC cannot read an unquoted one (docs/decisions/0003)."""
+    if isinstance(value, str):
+        return dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return dt.datetime(value.year, value.month, value.day)
+    return value
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, no unknown key, finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where the tables come from: the simulated world, contract files, or a named adapter."""
+
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    path: str = "data/raw"
+    stakeholders: int = Field(default=20_000, ge=100, le=5_000_000)
+
+
+class Clock(Section):
+    """The instant of decision (UTC) and the days over which an outcome counts."""
+
+    as_of: Annotated[dt.datetime, BeforeValidator(_parse_instant)]
+    horizon_days: int = Field(gt=0, le=3650)
+    iteration: int = Field(default=1, ge=1)
+
+
+class Churn(Section):
+    """Churn by a leaving event, or by no activity in the last `inactive_days` of the horizon."""
+
+    event: str | None = None
+    inactive_days: int | None = Field(default=None, gt=0)
+    activity: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_definition(self) -> "Churn":
+        by_event, by_silence = self.event is not None, self.inactive_days is not None and bool(self.activity)
+        if by_event == by_silence:
+            raise ValueError("give either `event`, or `inactive_days` together with `activity`")
+        return self
+
+
+class Outcome(Section):
+    """What churn is, and the money each event type's `value` and retention are worth."""
+
+    churn: Churn
+    value: dict[str, float]
+    retention_value: float | Literal["clv"] = Field()
+
+
+class Arm(Section):
+    """One intervention: money per assignment (or a stakeholder column that holds it) and who may get it."""
+
+    cost: float | str = 0.0
+    capacity: int | None = Field(default=None, ge=0)
+    channel: str | None = None
+    kinds: tuple[Kind, ...] = KINDS
+    cooldown_days: int = Field(default=0, ge=0)
+
+
+class Interventions(Section):
+    """The catalogue: the control and the arms, in the order in which tables list them."""
+
+    control: ArmName
+    arms: dict[ArmName, Arm] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _control_apart(self) -> "Interventions":
+        if self.control in self.arms:
+            raise ValueError(f"the control {self.control!r} must not be one of the arms")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The control first, then the arms in catalogue order."""
+        return (self.control, *self.arms)
+
+
+class Decision(Section):
+    """Limits and randomness of the assignment; `null` means no limit."""
+
+    budget: float | None = Field(default=None, ge=0)
+    holdout: Share = 0.05
+    exploration: Share = 0.05
+    policy: str = "rapport"
+
+
+class Features(Section):
+    """Windows and snapshot dates of the features; attributes left out, or kept for audits only."""
+
+    windows_days: tuple[Annotated[int, Field(gt=0)], ...] = (30, 90, 365)
+    snapshots: int = Field(default=4, ge=1, le=100)
+    snapshot_every_days: int = Field(default=90, gt=0)
+    exclude: tuple[str, ...] = ()
+    audit_only: tuple[str, ...] = ()
+    max_categories: int = Field(default=50, ge=2, le=1000)
+    max_event_types: int = Field(default=40, ge=1, le=1000)
+
+
+class Learner(Section):
+    """Size of the boosted trees, and the folds (by stakeholder) of every cross-fit."""
+
+    rounds: int = Field(default=150, ge=1, le=5000)
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    leaves: int = Field(default=15, ge=2, le=1024)
+    min_leaf_rows: int = Field(default=50, ge=1)
+    folds: int = Field(default=3, ge=2, le=20)
+
+
+class Evaluation(Section):
+    """Bootstrap replicates behind the intervals of ranking metrics."""
+
+    bootstrap: int = Field(default=200, ge=50, le=10_000)
+
+
+class Registry(Section):
+    """Where the bundle goes in MLflow."""
+
+    experiment: str = "rapport"
+    model: str = Field(default="rapport", pattern=r"^[A-Za-z0-9_-]+$")
+    alias: str = Field(default="champion", pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    threads: int = Field(default=2, ge=1, le=256)
+    source: Source
+    clock: Clock
+    outcome: Outcome
+    interventions: Interventions
+    decision: Decision = Decision()
+    features: Features = Features()
+    learner: Learner = Learner()
+    evaluation: Evaluation = Evaluation()
+    registry: Registry = Registry()
+
+    @model_validator(mode="after")
+    def _silence_fits(self) -> "Params":
+        silence = self.outcome.churn.inactive_days
+        if silence is not None and silence > self.clock.horizon_days:
+            raise ValueError("outcome.churn.inactive_days must not exceed clock.horizon_days")
+        return self
+
+
+def parse_params(document: object, where: str = "params.yaml") -> Params:
+    """Return the checked parameters.
+
+    Args:
+        document: what the YAML reader returned, a mapping of sections.
+        where: the file, for messages.
+
+    Raises:
+        ParamsError: a key is unknown or missing, or a value out of bounds; the first fault is named, the rest counted.
+
+    >>> parse_params({"clocks": 1})
+    Traceback (most recent call last):
+        ...
+    rapport.contracts.errors.ParamsError: params.yaml, source: expected a value for this key; got nothing. ...
+    """
+    if not isinstance(document, Mapping):
+        raise ParamsError(where, "a mapping of sections", type(document).__name__, "see docs/contract.md")
+    try:
+        return Params.model_validate(document)
+    except ValidationError as fault:
+        raise _explain(fault, where) from None
+
+
+def _explain(fault: ValidationError, where: str) -> ParamsError:
+    faults = sorted(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    first, more = faults[0], len(faults) - 1
+    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
+    rest = f" ({more} more fault{'s' if more > 1 else ''} after this one)" if more else ""
+    if first["type"] == "extra_forbidden":
+        return ParamsError(f"{where}, {key}", "no such key", repr(first["input"]), f"correct or remove the key{rest}")
+    if first["type"] == "missing":
+        return ParamsError(f"{where}, {key}", "a value for this key", "nothing", f"add the key{rest}")
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return ParamsError(f"{where}, {key}", expected, repr(first["input"])[:80], f"correct the value{rest}")

@@ -1,0 +1,129 @@
+"""The run's scorecard from out-of-fold predictions: churn quality, and the value of our policy beside its baselines.
+
+Values of policies are net money per decision. The limits of the assignment hold for the evaluated decisions in
+proportion to their number over the population's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.params import Params
+from ..models.scores import doubly_robust_scores
+from ..policy.choose import choose
+from ..policy.decide import limits_of
+from .baselines import best_single_arm, nobody, random, response_ranking, risk_ranking
+from .calibration import (
+    base_rate_log_loss,
+    brier,
+    calibration_table,
+    expected_calibration_error,
+    log_loss,
+    propensity_log_loss,
+    recalibration,
+)
+from .policy_value import LoggedDecisions, difference, doubly_robust, ipw, overlap, snips
+from .ranking import auc
+
+Floats = NDArray[np.float64]
+OURS = "rapport"
+
+
+def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
+    """Return the quality of held-out churn risk.
+
+    Args:
+        rows: stakeholder_id, churned and churn_risk of held-out snapshots.
+        params: seed and bootstrap replicates.
+    """
+    label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
+    ids = rows["stakeholder_id"].to_numpy(dtype=object)
+    line = recalibration(label, risk, ids)
+    return {
+        "rows": len(rows),
+        "churned": int(label.sum()),
+        "auc": auc(label, risk, ids, params.seed, params.evaluation.bootstrap).as_dict(),
+        "log_loss": log_loss(label, risk, ids).as_dict(),
+        "base_rate_log_loss": base_rate_log_loss(label, ids).as_dict(),
+        "brier": brier(label, risk, ids).as_dict(),
+        "calibration_intercept": line.intercept.as_dict(),
+        "calibration_slope": line.slope.as_dict(),
+        "expected_calibration_error": expected_calibration_error(label, risk),
+        "deciles": [asdict(each) for each in calibration_table(label, risk)],
+    }
+
+
+@dataclass(frozen=True)
+class Held:
+    """Out-of-fold decisions as arrays.
+
+    Attributes:
+        log: value, arm, propensities, cost, mu and stakeholders.
+        gain: out-of-fold gain net of cost, shape (n, arms), NaN where unknown or not eligible.
+        eligible: by kind, shape (n, arms).
+        fold: shape (n,).
+        churn_risk: shape (n,).
+        propensity_logged: whether the log held the propensity, shape (n,).
+    """
+
+    log: LoggedDecisions
+    gain: Floats
+    eligible: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+    churn_risk: Floats
+    propensity_logged: NDArray[np.bool_]
+
+
+def policies(held: Held, params: Params, population: int) -> dict[str, Floats]:
+    """Return our policy and the five baselines as matrices of probabilities, shape (n, arms) each.
+
+    Args:
+        held: n out-of-fold decisions.
+        params: limits of the assignment.
+        population: stakeholders for whom the limits are meant.
+    """
+    log, n = held.log, len(held.log.value)
+    scores = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
+    limits = limits_of(params).scaled(n / max(population, 1))
+    ours = choose(held.gain, log.cost, limits).arm
+    treated = int((ours > 0).sum())
+    common = (held.fold, held.eligible, log.cost, scores)
+    return {
+        OURS: np.eye(held.gain.shape[1])[ours],
+        "nobody": nobody(n, held.gain.shape[1]),
+        "best_single_arm": best_single_arm(*common),
+        "random": random(held.eligible),
+        "risk_ranking": risk_ranking(*common, held.churn_risk, treated),
+        "response_ranking": response_ranking(*common, log.mu, treated),
+    }
+
+
+def policy_scorecard(held: Held, params: Params, population: int) -> dict[str, Any]:
+    """Return value, difference to ours, arms and overlap of every policy, and the quality of the propensities."""
+    compared = policies(held, params, population)
+    names = params.interventions.names
+    return {
+        "decisions": len(held.log.value),
+        "policies": {name: _policy(held.log, policy, compared[OURS], names) for name, policy in compared.items()},
+        "propensity": {
+            "logged": int(held.propensity_logged.sum()),
+            "estimated": int((~held.propensity_logged).sum()),
+            "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
+        },
+    }
+
+
+def _policy(log: LoggedDecisions, policy: Floats, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:
+    return {
+        "doubly_robust": doubly_robust(log, policy).as_dict(),
+        "snips": snips(log, policy).as_dict(),
+        "ipw": ipw(log, policy).as_dict(),
+        "ours_minus_this": difference(log, ours, policy).as_dict(),
+        "arm_shares": {name: float(policy[:, at].mean()) for at, name in enumerate(names)},
+        "cost_per_decision": float((policy * log.cost).sum(axis=1).mean()),
+        "overlap": asdict(overlap(log, policy)),
+    }

@@ -1,0 +1,60 @@
+"""Outcomes of spine rows: what happened in [as_of, as_of + horizon), as known at the instant of learning.
+
+The value of an outcome is Σ margin × value + retention_value × retained (contract.md). Rows whose horizon is not over
+never reach this module: the spines leave them out.
+"""
+
+import pandas as pd
+
+from ..contracts.errors import ParamsError
+from ..contracts.params import Churn, Params
+from ..contracts.time import MICROS_PER_DAY, instant_micros
+from .engine import execute
+from .history import AMOUNT_UNITS, History, contact_type, slug
+from .visible import EVENTS, SPINE, within_horizon
+
+
+def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFrame:
+    """Return the outcome of each spine row.
+
+    Args:
+        spine: columns row, stakeholder, as_of (microseconds); all horizons over at params.clock.as_of.
+        history: contacts included.
+        params: clock, outcome and the catalogue of arms.
+
+    Returns:
+        in spine order: churned (bool), money (Σ margin × value), value (money + retention), contacts (how many
+        interventions fell into the window).
+    """
+    retention = params.outcome.retention_value
+    if retention == "clv":
+        fix = "give the money that a retained stakeholder is worth over the horizon"
+        raise ParamsError("params.yaml, outcome.retention_value", "a number in this version", "'clv'", fix)
+    margins = {slug(name): margin for name, margin in params.outcome.value.items()}
+    found = execute(_expression(params, list(margins)), {"events": history.events, "spine": spine[list(SPINE.columns)]},
+                    "row", params.threads)  # fmt: skip
+    found = found.set_index("row").reindex(spine["row"]).fillna(0).reset_index(drop=True)
+    money = pd.Series(0.0, index=found.index)
+    for name, margin in margins.items():
+        money += margin * (found[f"sum_{name}"].astype("float64") / AMOUNT_UNITS)
+    churned = (found["leaving"] > 0) if params.outcome.churn.event is not None else (found["activity"] == 0)
+    value = money + float(retention) * (~churned).astype("float64")
+    return pd.DataFrame(
+        {"churned": churned, "money": money, "value": value, "contacts": found["contacts"].astype("int64")}
+    )
+
+
+def _expression(params: Params, value_types: list[str]):  # type: ignore[no-untyped-def]  # ibis tables are untyped
+    horizon = params.clock.horizon_days * MICROS_PER_DAY
+    seen = within_horizon(EVENTS, SPINE, horizon, instant_micros(params.clock.as_of))
+    contacts = [contact_type(arm) for arm in params.interventions.arms]
+    columns = {f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types}
+    columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts))
+    columns["leaving"] = seen.row.count(where=seen.event_type == slug(params.outcome.churn.event or ""))
+    columns["activity"] = seen.row.count(where=_active(seen, params.outcome.churn))
+    return seen.group_by("row").aggregate(**columns)
+
+
+def _active(seen, churn: Churn):  # type: ignore[no-untyped-def]  # ibis columns are untyped
+    recent = seen.remaining <= (churn.inactive_days or 0) * MICROS_PER_DAY
+    return recent & seen.event_type.isin([slug(name) for name in churn.activity] or [""])

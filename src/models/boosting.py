@@ -1,0 +1,88 @@
+"""One place that calls LightGBM: deterministic training, prediction only on the matrix shape of training."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contracts.errors import ArtifactError
+from ..contracts.params import Learner
+
+Objective = Literal["binary", "regression", "multiclass"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How boosters are grown: size, seed, threads, and which columns are categories."""
+
+    learner: Learner
+    seed: int
+    threads: int
+    category_indexes: tuple[int, ...]
+
+    def settings(self, objective: Objective, classes: int = 1) -> dict[str, Any]:
+        """Return LightGBM's settings; a fixed thread count and row-wise histograms make the text reproducible."""
+        settings: dict[str, Any] = {
+            "objective": objective,
+            "learning_rate": self.learner.learning_rate,
+            "num_leaves": self.learner.leaves,
+            "min_data_in_leaf": self.learner.min_leaf_rows,
+            "min_data_per_group": self.learner.min_leaf_rows,
+            "cat_smooth": 20.0,
+            "lambda_l2": 1.0,
+            "feature_fraction": 0.8,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        if objective == "multiclass":
+            settings["num_class"] = classes
+        return settings
+
+
+def fit_booster(
+    X: NDArray[np.float32], y: NDArray[Any], training: Training, objective: Objective, classes: int = 1
+) -> lgb.Booster:
+    """Return boosted trees fitted to X, shape (n, p), and y, shape (n,); categories as training.category_indexes."""
+    data = lgb.Dataset(
+        X, label=y, categorical_feature=list(training.category_indexes), free_raw_data=True,
+        params={"verbosity": -1, "max_bin": 255, "min_data_in_bin": 3, "num_threads": training.threads,
+                "deterministic": True, "force_row_wise": True},
+    )  # fmt: skip
+    return lgb.train(training.settings(objective, classes), data, num_boost_round=training.learner.rounds)
+
+
+def predict(booster: lgb.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
+    """Return predictions, shape (n,) or (n, classes).
+
+    Raises:
+        ValueError: X does not have the booster's number of columns; LightGBM itself would predict garbage.
+    """
+    if X.shape[1] != booster.num_feature():
+        raise ValueError(f"X: expected {booster.num_feature()} columns as in training, got {X.shape[1]}")
+    if len(X) == 0:
+        return np.empty(0)
+    return np.asarray(booster.predict(X, num_threads=threads), dtype=np.float64)
+
+
+def booster_text(booster: lgb.Booster) -> str:
+    """Return the model as LightGBM's text."""
+    text: str = booster.model_to_string()
+    return text
+
+
+def booster_from_text(text: str, where: str) -> lgb.Booster:
+    """Return the booster of a text whose checksum has been verified: LightGBM ends the process on a truncated one.
+
+    Raises:
+        ArtifactError: the text is not a whole LightGBM model.
+    """
+    if not text.startswith("tree") or "end of trees" not in text:
+        raise ArtifactError(where, "a whole LightGBM model text", f"{len(text)} characters", "train or fetch it again")
+    return lgb.Booster(model_str=text)

@@ -1,0 +1,82 @@
+"""Everything that decides, as one thing: encoding, churn, uplift, and the rules of params.yaml it was made under.
+
+One bundle is one registered version, so that half of a pair is never promoted. Its files are text and JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.params import Params, parse_params
+from .churn import ChurnModel
+from .encoding import Encoding
+from .logged import Floats
+from .uplift import UpliftModel
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the models say of n stakeholders.
+
+    Attributes:
+        churn_risk: probability under the control, shape (n,).
+        effect: money against the control, costs aside, shape (n, arms) in the order of `Interventions.names`.
+        effect_se: its standard error, same shape.
+    """
+
+    churn_risk: Floats
+    effect: Floats
+    effect_se: Floats
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The models and rules of one training.
+
+    Attributes:
+        params: all parameters at training; deciding reads interventions, decision, seed and threads.
+        encoding: feature columns.
+        churn: risk model.
+        uplift: effects; None without logged decisions.
+        digest: hash of the stored files; empty until stored.
+    """
+
+    params: Params
+    encoding: Encoding
+    churn: ChurnModel
+    uplift: UpliftModel | None
+    digest: str = ""
+
+    def predict(self, table: pd.DataFrame) -> Predictions:
+        """Return predictions for a feature table; each row's depend on that row alone."""
+        X: NDArray[np.float32] = self.encoding.matrix(table)
+        risk = self.churn.predict(X, self.params.threads)
+        if self.uplift is None:
+            effect = np.full((len(X), len(self.params.interventions.names)), np.nan)
+            effect[:, 0] = 0.0
+            return Predictions(risk, effect, effect.copy())
+        _, effect, error = self.uplift.predict(X, self.params.threads)
+        order = [self.uplift.arms.index(name) for name in self.params.interventions.names]
+        return Predictions(risk, effect[:, order], error[:, order])
+
+    def as_files(self) -> dict[str, object]:
+        """Return the bundle as text (str) and JSON-ready parts by file name."""
+        uplift = {} if self.uplift is None else self.uplift.as_files()
+        return {
+            "params.json": self.params.model_dump(mode="json"),
+            "encoding.json": self.encoding.as_dict(),
+            **self.churn.as_files(),
+            **uplift,
+        }
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, object], digest: str) -> "Bundle":
+        """Return the bundle that `as_files` described; checksums have been verified."""
+        encoding = files["encoding.json"]
+        assert isinstance(encoding, dict)
+        uplift = UpliftModel.from_files(files) if "effects.json" in files else None
+        params = parse_params(files["params.json"], "bundle, params.json")
+        return cls(params, Encoding.from_dict(encoding), ChurnModel.from_files(files), uplift, digest)

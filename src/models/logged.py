@@ -1,0 +1,102 @@
+"""The logged decisions as arrays: who got which arm with what probability, and what came of it.
+
+Arms are indexes into `Interventions.names`; 0 is the control. Every array has one row per decision.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.draws import folds_by_id
+from .boosting import Training, fit_booster, predict
+
+Floats = NDArray[np.float64]
+_LEAST_PROPENSITY = 0.01  # estimated propensities are kept above it, so that no row's weight exceeds 100
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Decisions to learn from.
+
+    Attributes:
+        arms: names of the arms, the control first.
+        X: features as of the decision, shape (n, p).
+        arm: arm received, shape (n,), 0 = control.
+        propensity: probability with which that arm was chosen, shape (n,), NaN where not logged.
+        money: Σ margin × value over the horizon, shape (n,).
+        retained: 1 where the relationship lasted, shape (n,).
+        retention_value: money credited for being retained.
+        ids: stakeholders, shape (n,).
+        eligible: whether the stakeholder's kind may receive each arm, shape (n, arms).
+    """
+
+    arms: tuple[str, ...]
+    X: NDArray[np.float32]
+    arm: NDArray[np.int64]
+    propensity: Floats
+    money: Floats
+    retained: Floats
+    retention_value: float
+    ids: pd.Series
+    eligible: NDArray[np.bool_]
+
+    @property
+    def value(self) -> Floats:
+        """Return the value of each outcome in money, costs aside, shape (n,)."""
+        return self.money + self.retention_value * self.retained
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    def take(self, rows: NDArray[np.bool_]) -> "Logged":
+        """Return the rows of a mask."""
+        return replace(
+            self,
+            X=self.X[rows],
+            arm=self.arm[rows],
+            propensity=self.propensity[rows],
+            money=self.money[rows],
+            retained=self.retained[rows],
+            ids=self.ids[rows].reset_index(drop=True),
+            eligible=self.eligible[rows],
+        )
+
+    def splits(self, folds: int, seed: int) -> Iterator[tuple[NDArray[np.bool_], "Logged"]]:
+        """Yield (mask of a fold, the rows of all other folds); folds are by stakeholder."""
+        fold = folds_by_id(self.ids, folds, seed)
+        for k in range(folds):
+            yield fold == k, self.take(fold != k)
+
+
+def with_estimated_propensities(logged: Logged, training: Training) -> Logged:
+    """Return the decisions with each missing propensity estimated by stakeholders other than its own.
+
+    A multiclass booster gives the probability of each arm from the features; arms that the kind may not receive are
+    struck out and the rest rescaled. Logged propensities stay as they are.
+    """
+    missing = np.isnan(logged.propensity)
+    if not missing.any():
+        return logged
+    estimated = np.empty(len(logged))
+    for inside, others in logged.splits(training.learner.folds, training.seed + 2):
+        estimated[inside] = _estimate(logged.take(inside), others, training)
+    return replace(logged, propensity=np.where(missing, estimated, logged.propensity))
+
+
+def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
+    seen, y = np.unique(others.arm, return_inverse=True)
+    every = np.zeros((len(inside), inside.eligible.shape[1]))
+    if len(seen) < 2:
+        every[:, seen] = 1.0
+    else:
+        booster = fit_booster(others.X, y, training, "multiclass", len(seen))
+        every[:, seen] = predict(booster, inside.X, training.threads).reshape(len(inside), len(seen))
+    received = np.zeros_like(inside.eligible)
+    np.put_along_axis(received, inside.arm[:, None], True, axis=1)
+    every *= inside.eligible | received
+    every /= np.maximum(every.sum(axis=1, keepdims=True), _LEAST_PROPENSITY)
+    chosen = np.take_along_axis(every, inside.arm[:, None], axis=1)[:, 0]
+    return np.clip(chosen, _LEAST_PROPENSITY, 1.0)

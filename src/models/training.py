@@ -1,0 +1,174 @@
+"""The training of a run: the bundle for today, and the out-of-fold predictions by which it is judged.
+
+Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's
+stakeholder; nothing that is evaluated was predicted by a model that saw the stakeholder.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.draws import folds_by_id
+from ..contracts.params import Params
+from .boosting import Training
+from .bundle import Bundle
+from .churn import fit_churn
+from .encoding import Encoding
+from .logged import Floats, Logged, with_estimated_propensities
+from .uplift import fit_uplift
+
+LEAST_LEARNT = 500  # rows below which the time-forward churn fit falls back to rows of the same instants
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The tables a training reads, and the arms each decision's kind may receive (shape (n, arms))."""
+
+    decisions: pd.DataFrame
+    snapshots: pd.DataFrame
+    features: list[tuple[str, str]]
+    eligible: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training yields.
+
+    Attributes:
+        bundle: models fitted on everything.
+        churn_rows: out-of-fold churn risk of the latest snapshot's rows under the control.
+        uplift_rows: out-of-fold predictions of every decision; empty without decisions.
+        log: plain facts of the training, JSON-ready.
+    """
+
+    bundle: Bundle
+    churn_rows: pd.DataFrame
+    uplift_rows: pd.DataFrame
+    log: dict[str, object]
+
+
+def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
+    """Return bundle and out-of-fold predictions.
+
+    Args:
+        rows: the featurize stage's tables.
+        params: learner, seed, threads and outcome.
+        say: receives one line of progress per fit.
+    """
+    encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
+    training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
+    untouched = rows.snapshots[rows.snapshots["contacts"] == 0].reset_index(drop=True)
+    risk = ChurnRows(encoding.matrix(untouched), untouched["churned"].to_numpy(dtype=bool),
+                     untouched["stakeholder_id"], untouched["as_of"])  # fmt: skip
+    say(f"churn: {len(untouched):,} snapshots without an intervention, {risk.churned.sum():,} churned")
+    churn = fit_churn(risk.X, risk.churned, risk.ids, training)
+    churn_rows, churn_split = _later_churn(risk, training, say)
+    bundle = Bundle(params, encoding, churn, None)
+    log: dict[str, object] = {
+        "churn": {"rows": len(untouched), "churned": int(risk.churned.sum()), "split": churn_split},
+        "uplift": decisions_log(rows.decisions, params),
+    }
+    if rows.decisions.empty:
+        say("uplift: no logged decisions whose horizon is over, so no effect can be learned")
+        return Trained(bundle, churn_rows, pd.DataFrame(), log)
+    logged = with_estimated_propensities(_logged(rows, encoding, params), training)
+    say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
+    bundle = replace(bundle, uplift=fit_uplift(logged, training))
+    held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions.names, say)
+    return Trained(bundle, churn_rows, held_out, log)
+
+
+@dataclass(frozen=True)
+class ChurnRows:
+    """Snapshots under the control as arrays: matrix, outcome, stakeholder and instant, one row each."""
+
+    X: NDArray[np.float32]
+    churned: NDArray[np.bool_]
+    ids: pd.Series
+    as_of: pd.Series
+
+
+def decisions_log(decisions: pd.DataFrame, params: Params) -> dict[str, object]:
+    """Return which logged decisions are learned from: counts by iteration and arm, and how many lack a propensity."""
+    by_iteration = decisions.groupby("iteration").size()
+    by_arm = decisions.groupby("arm").size().reindex(params.interventions.names, fill_value=0)
+    return {
+        "rows": len(decisions),
+        "by_iteration": {str(key): int(count) for key, count in by_iteration.items()},
+        "by_arm": {str(key): int(count) for key, count in by_arm.items()},
+        "propensity_estimated": int(decisions["propensity"].isna().sum()),
+    }
+
+
+def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
+    names, table = params.interventions.names, rows.decisions
+    return Logged(
+        arms=names,
+        X=encoding.matrix(table),
+        arm=table["arm"].map({name: at for at, name in enumerate(names)}).to_numpy(dtype=np.int64),
+        propensity=table["propensity"].to_numpy(dtype=np.float64),
+        money=table["money"].to_numpy(dtype=np.float64),
+        retained=(~table["churned"]).to_numpy(dtype=np.float64),
+        retention_value=float(params.outcome.retention_value),
+        ids=table["stakeholder_id"],
+        eligible=rows.eligible,
+    )
+
+
+def _later_churn(risk: ChurnRows, training: Training, say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
+    """Predict the latest snapshot from earlier ones of other stakeholders, or of the same instant where none is."""
+    tested = (risk.as_of == risk.as_of.max()).to_numpy()
+    earlier = ~tested
+    later = earlier.sum() >= LEAST_LEARNT
+    learnt = earlier if later else tested
+    fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
+    predicted = np.full(len(fold), np.nan)
+    for k in range(training.learner.folds):
+        say(f"churn, held out: fold {k + 1} of {training.learner.folds}")
+        others, inside = learnt & (fold != k), tested & (fold == k)
+        model = fit_churn(risk.X[others], risk.churned[others], risk.ids[others].reset_index(drop=True), training)
+        predicted[inside] = model.predict(risk.X[inside], training.threads)
+    table = pd.DataFrame({"stakeholder_id": risk.ids, "as_of": risk.as_of, "churned": risk.churned,
+                          "churn_risk": predicted})  # fmt: skip
+    split = "later time and other stakeholders" if later else "other stakeholders, same time: the data have no earlier"
+    return table[tested].reset_index(drop=True), split
+
+
+def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,
+                 names: Sequence[str], say: Callable[[str], None]) -> pd.DataFrame:  # fmt: skip
+    """Predict each decision by models that never saw its stakeholder."""
+    n, arms = logged.eligible.shape
+    fold = folds_by_id(logged.ids, training.learner.folds, training.seed)
+    risk_fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
+    mu, effect, error = (np.empty((n, arms)) for _ in range(3))
+    churn_risk = np.empty(n)
+    for k, (inside, others) in enumerate(logged.splits(training.learner.folds, training.seed)):
+        say(f"uplift, held out: fold {k + 1} of {training.learner.folds}")
+        mu[inside], effect[inside], error[inside] = fit_uplift(others, training).predict(
+            logged.X[inside], training.threads
+        )
+        kept = risk_fold != k
+        churn = fit_churn(risk.X[kept], risk.churned[kept], risk.ids[kept].reset_index(drop=True), training)
+        churn_risk[inside] = churn.predict(logged.X[inside], training.threads)
+    table = _uplift_rows(decisions, logged, fold, {"mu": mu, "effect": effect, "effect_se": error}, names)
+    return table.assign(churn_risk=churn_risk)
+
+
+def _uplift_rows(decisions: pd.DataFrame, logged: Logged, fold: NDArray[np.int64], predicted: dict[str, Floats],
+                 names: Sequence[str]) -> pd.DataFrame:  # fmt: skip
+    columns: dict[str, object] = {
+        "decision_id": decisions["decision_id"],
+        "stakeholder_id": decisions["stakeholder_id"],
+        "kind": decisions["kind"],
+        "arm": logged.arm,
+        "propensity": logged.propensity,
+        "propensity_logged": decisions["propensity"].notna(),
+        "value": logged.value,
+        "fold": fold,
+    }
+    for name, matrix in predicted.items():
+        columns |= {f"{name}_{arm}": matrix[:, at] for at, arm in enumerate(names)}
+    return pd.DataFrame(columns)

@@ -1,0 +1,121 @@
+"""Effect of each arm on the value of the outcome, with a standard error: outcome contrasts recalibrated by
+doubly robust scores.
+
+For arm a let s(x) = mu_a(x) − mu_0(x) be the outcome model's contrast, out of fold, and G the difference of the doubly
+robust scores of a and the control. The best linear predictor of the effect is E[G | s] = c + b·(s − mean s)
+(Chernozhukov, Demirer, Duflo, Fernández-Val 2018, "Generic machine learning inference", BLP). The slope is shrunk by
+max(0, 1 − 1/t²), t its t-statistic, so that a heterogeneity the data cannot show fades to the arm's average effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .boosting import Training
+from .logged import Floats, Logged
+from .outcomes import OutcomeModel, fit_outcomes
+from .scores import doubly_robust_scores
+
+LEAST_DECISIONS = 30  # an arm, or the control, with fewer logged decisions has no estimated effect
+
+
+@dataclass(frozen=True)
+class LinearEffect:
+    """One arm's effect as a line in the contrast s: mean + slope·(s − centre); variances of both and covariance."""
+
+    mean: float
+    slope: float
+    centre: float
+    var_mean: float
+    var_slope: float
+    covariance: float
+
+    def effect(self, contrast: Floats) -> Floats:
+        """Return the effect in money, shape (n,)."""
+        return self.mean + self.slope * (contrast - self.centre)
+
+    def standard_error(self, contrast: Floats) -> Floats:
+        """Return the standard error of the line at each contrast, shape (n,)."""
+        away = contrast - self.centre
+        variance = self.var_mean + away**2 * self.var_slope + 2 * away * self.covariance
+        return np.sqrt(np.maximum(variance, 0.0))
+
+
+@dataclass(frozen=True)
+class UpliftModel:
+    """Outcome model and recalibrated effects.
+
+    Attributes:
+        outcomes: expected value under each arm, in the order of `arms`.
+        arms: names in the order of training, the control first; effects are always looked up by name.
+        effects: one line per arm after the control; None marks an arm with too few decisions.
+    """
+
+    outcomes: OutcomeModel
+    arms: tuple[str, ...]
+    effects: tuple[LinearEffect | None, ...]
+
+    def predict(self, X: NDArray[np.float32], threads: int) -> tuple[Floats, Floats, Floats]:
+        """Return (mu, effect, standard error), each shape (n, arms) in the order of `arms`; NaN where unknown."""
+        mu = self.outcomes.predict(X, len(self.arms), threads)
+        effect, error = np.full_like(mu, np.nan), np.full_like(mu, np.nan)
+        effect[:, 0] = error[:, 0] = 0.0
+        for at, line in enumerate(self.effects, start=1):
+            if line is not None:
+                contrast = mu[:, at] - mu[:, 0]
+                effect[:, at], error[:, at] = line.effect(contrast), line.standard_error(contrast)
+        return mu, effect, error
+
+    def as_files(self) -> dict[str, object]:
+        """Return the model as text and JSON-ready parts by file name."""
+        lines = [None if line is None else vars(line) for line in self.effects]
+        return {**self.outcomes.as_files(), "effects.json": {"arms": list(self.arms), "lines": lines}}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, object]) -> "UpliftModel":
+        """Return the model that `as_files` described; the texts' checksums have been verified."""
+        document: Any = files["effects.json"]
+        effects = tuple(None if line is None else LinearEffect(**line) for line in document["lines"])
+        return cls(OutcomeModel.from_files(files), tuple(document["arms"]), effects)
+
+
+def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
+    """Return the uplift model of logged decisions, propensities all known or estimated.
+
+    Args:
+        logged: n decisions.
+        training: how trees are grown; nuisances are cross-fitted over `learner.folds` folds by stakeholder.
+    """
+    arms = len(logged.arms)
+    mu = np.empty((len(logged), arms))
+    for inside, others in logged.splits(training.learner.folds, training.seed + 3):
+        mu[inside] = fit_outcomes(others, training).predict(logged.X[inside], arms, training.threads)
+    scores = doubly_robust_scores(logged.value, logged.arm, logged.propensity, mu)
+    counts = np.bincount(logged.arm, minlength=arms)
+    effects: list[LinearEffect | None] = []
+    for arm in range(1, arms):
+        rows = logged.eligible[:, arm]
+        if min(counts[arm], counts[0]) < LEAST_DECISIONS:
+            effects.append(None)
+        else:
+            gained, contrast = scores[rows, arm] - scores[rows, 0], mu[rows, arm] - mu[rows, 0]
+            effects.append(_best_linear_predictor(gained, contrast, logged.ids[rows]))
+    return UpliftModel(fit_outcomes(logged, training), logged.arms, tuple(effects))
+
+
+def _best_linear_predictor(gained: Floats, contrast: Floats, ids: pd.Series) -> LinearEffect:
+    """Fit the line by least squares; variances are clustered by stakeholder."""
+    centre = float(contrast.mean())
+    design = np.column_stack([np.ones(len(contrast)), contrast - centre])
+    bread = np.linalg.pinv(design.T @ design)
+    mean, slope = bread @ design.T @ gained
+    moments = pd.DataFrame(design * (gained - design @ [mean, slope])[:, None]).groupby(ids.to_numpy()).sum()
+    clusters = len(moments)
+    variance = bread @ (moments.T.to_numpy() @ moments.to_numpy()) @ bread * clusters / max(clusters - 1, 1)
+    shrinkage = max(0.0, 1.0 - variance[1, 1] / slope**2) if slope > 0 else 0.0
+    return LinearEffect(float(mean), float(shrinkage * slope), centre, float(variance[0, 0]),
+                        float(shrinkage**2 * variance[1, 1]), float(shrinkage * variance[0, 1]))  # fmt: skip

@@ -1,0 +1,1 @@
+"""From effects to assignments: eligibility, the choice under limits, exploration with exact propensities."""

@@ -1,0 +1,54 @@
+"""What a stakeholder may receive and what it costs; matrices have one column per name of `Interventions.names`."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.errors import InputError
+from ..contracts.params import Arm, Interventions
+
+
+def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float64]:
+    """Return the money each arm costs each stakeholder, shape (n, arms); the control costs nothing.
+
+    Raises:
+        InputError: a cost column is absent, or holds a missing or infinite cost.
+    """
+    matrix = np.zeros((len(table), len(interventions.names)))
+    for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
+        matrix[:, at] = _cost(table, name, arm)
+    return matrix
+
+
+def eligible(kinds: pd.Series, interventions: Interventions) -> NDArray[np.bool_]:
+    """Return whether each stakeholder's kind may receive each arm, shape (n, arms); everyone may get the control."""
+    columns = [np.ones(len(kinds), dtype=bool)]
+    columns += [kinds.isin(arm.kinds).to_numpy(dtype=bool) for arm in interventions.arms.values()]
+    return np.column_stack(columns)
+
+
+def rested(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.bool_]:
+    """Return whether each arm's cool-down is over for each stakeholder, shape (n, arms).
+
+    An arm received exactly `cooldown_days` ago may be given again.
+    """
+    matrix = np.ones((len(table), len(interventions.names)), dtype=bool)
+    for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
+        if arm.cooldown_days > 0:
+            days = table[f"contact_{name}_days_since"].to_numpy(dtype=float)
+            matrix[:, at] = np.isnan(days) | (days >= arm.cooldown_days)
+    return matrix
+
+
+def _cost(table: pd.DataFrame, name: str, arm: Arm) -> NDArray[np.float64] | float:
+    if isinstance(arm.cost, float):
+        return arm.cost
+    key = f"params.yaml, interventions.arms.{name}.cost"
+    if arm.cost not in table.columns:
+        raise InputError(key, "money, or a column of stakeholders", repr(arm.cost), "correct the column's name")
+    cost = table[arm.cost].to_numpy(dtype=float)
+    wrong = np.flatnonzero(~np.isfinite(cost))
+    if len(wrong) > 0:
+        where = f"stakeholders, column {arm.cost}, stakeholder {table['stakeholder_id'].iloc[wrong[0]]}"
+        raise InputError(where, "the cost in money", "no finite number", "fill the cost in for every stakeholder")
+    return cost

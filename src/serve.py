@@ -1,0 +1,43 @@
+"""Score with a registered model: the same decisions as the assign stage, for any population.
+
+Run as `python -m rapport.serve batch --model models:/rapport@champion --input … --output …`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .contracts.errors import InputError
+from .store.console import new_app, run, say
+from .store.frames import read_frame, write_frame
+from .store.tracking import load_registered
+
+app = new_app("Decide with a registered model.")
+
+
+@app.callback()
+def callback() -> None:
+    """Decide with a registered model."""
+
+
+@app.command()
+def batch(
+    model: Annotated[str, typer.Option(help="MLflow address, such as models:/rapport@champion")],
+    source: Annotated[Path, typer.Option("--input", help="the population's features (Parquet)")],
+    output: Annotated[Path, typer.Option(help="where the assignments go (Parquet)")],
+) -> None:
+    """Read a population's feature table and write its assignments."""
+    if not source.is_file():
+        fix = "give the population table that the featurize stage writes"
+        raise InputError(f"--input {source}", "a Parquet file", "no such file", fix)
+    request = read_frame(source)
+    loaded, resolved = load_registered(model)
+    say(f"{resolved}: deciding for {len(request):,} stakeholders")
+    assignments = loaded.predict(request)
+    write_frame(output, assignments)
+    say(f"{output} written")
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,63 @@
+"""The registry of sources: one line per `source.kind`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contracts.errors import ParamsError
+from ..contracts.params import Params
+from .dataset import Dataset
+from .files import read_files
+from .hillstrom import HILLSTROM, read_hillstrom
+from .raw import RawTables
+from .simulated import read_simulated
+from .starbucks_rewards import STARBUCKS_REWARDS, read_starbucks_rewards
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One kind of source.
+
+    Attributes:
+        read: from params to raw tables.
+        dataset: the public dataset behind it, None where there is none.
+    """
+
+    read: Callable[[Params], RawTables]
+    dataset: Dataset | None = None
+
+
+ADAPTERS = {
+    "simulated": Adapter(read_simulated),
+    "files": Adapter(read_files),
+    "hillstrom": Adapter(read_hillstrom, HILLSTROM),
+    "starbucks_rewards": Adapter(read_starbucks_rewards, STARBUCKS_REWARDS),
+}
+DATASETS = {name: adapter.dataset for name, adapter in ADAPTERS.items() if adapter.dataset is not None}
+
+
+def read_source(params: Params) -> RawTables:
+    """Return the raw tables of `source.kind`.
+
+    Raises:
+        ParamsError: no such kind.
+        InputError: the export cannot be read as what it should be.
+    """
+    adapter = ADAPTERS.get(params.source.kind)
+    if adapter is None:
+        known = f"one of {', '.join(ADAPTERS)}"
+        raise ParamsError("params.yaml, source.kind", known, repr(params.source.kind), "correct the value")
+    return adapter.read(params)
+
+
+def preset_path(kind: str) -> Path:
+    """Return the YAML file of params sections made for a source.
+
+    Raises:
+        ParamsError: the source has none.
+    """
+    path = Path(__file__).with_name("presets") / f"{kind}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(DATASETS))
+        raise ParamsError("preset", f"one of {names}", repr(kind), "choose one, or write the sections yourself")
+    return path

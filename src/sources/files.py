@@ -1,0 +1,111 @@
+"""The contract's tables from a folder: `stakeholders`, `events` and, if there is one, `decisions`.
+
+Each is one `.parquet` or `.csv` file, or a folder of such parts, read in the order of their names. CSV is UTF-8 with
+a header line, comma-separated, and arrives as text: the id 007 stays 007, and typing is the contract's.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from ..contracts.cells import Origin
+from ..contracts.errors import InputError
+from ..contracts.params import Params
+from .raw import RawTables
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def read_files(params: Params) -> RawTables:
+    """Read the tables in the folder `source.path`.
+
+    Raises:
+        InputError: the folder, a needed table or a readable file is missing, or parts have different columns.
+    """
+    folder = Path(params.source.path)
+    if not folder.is_dir():
+        fix = "set `source.path` in params.yaml to the folder that holds the tables"
+        raise InputError(str(folder), "a folder of tables", "no such folder", fix)
+    found = {name: parts for name in ("stakeholders", "events", "decisions") if (parts := _parts(folder, name))}
+    for name in ("stakeholders", "events"):
+        if name not in found:
+            got = ", ".join(sorted(path.name for path in folder.iterdir())) or "an empty folder"
+            expected = f"a table {name}: {name}.parquet, {name}.csv or a folder {name}/ of parts"
+            raise InputError(str(folder), expected, got, "export the table into this folder")
+    tables = {name: read_table(parts, folder / name) for name, parts in found.items()}
+    frames = {name: frame for name, (frame, _) in tables.items()}
+    origins = {name: origin for name, (_, origin) in tables.items()}
+    return RawTables(frames["stakeholders"], frames["events"], frames.get("decisions"), origins)
+
+
+def read_table(parts: list[Path], name: Path) -> tuple[pd.DataFrame, Origin]:
+    """Read a table from its file or parts.
+
+    Args:
+        parts: the files, in order.
+        name: what to call the whole in messages when there are several.
+
+    Returns:
+        the frame, index 0 … n − 1, text for CSV and typed for Parquet; and where its rows came from.
+
+    Raises:
+        InputError: a part is unreadable, or its columns are not those of the first.
+    """
+    tables = [_read(path) for path in parts]
+    columns = tables[0].column_names
+    for path, table in zip(parts, tables, strict=True):
+        if sorted(table.column_names) != sorted(columns):
+            odd = sorted(set(columns) ^ set(table.column_names)) or sorted(table.column_names)
+            fix = "give all parts the same columns"
+            raise InputError(str(path), f"the columns of {parts[0].name}", f"a difference in {', '.join(odd)}", fix)
+    if len(tables) == 1:
+        return tables[0].to_pandas(), Origin(str(parts[0]))
+    origin = Origin(str(name), tuple((str(path), table.num_rows) for path, table in zip(parts, tables, strict=True)))
+    try:
+        whole = pa.concat_tables([table.select(columns) for table in tables], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError) as fault:
+        raise InputError(str(name), "parts of the same types", _line(fault), "export all parts alike") from None
+    return whole.to_pandas(), origin
+
+
+def _parts(folder: Path, name: str) -> list[Path]:
+    """Return the files that hold a table, in order; empty when there is none."""
+    files = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
+    nested = folder / name
+    if nested.is_dir():
+        files += sorted(path for path in nested.iterdir() if path.suffix in SUFFIXES and path.name[0] not in "._")
+    if len({(path.parent, path.suffix) for path in files}) > 1:
+        got = ", ".join(str(path.relative_to(folder)) for path in files)
+        raise InputError(str(folder), f"one form of the table {name}", got, "remove all but one form")
+    return files
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        if path.suffix == ".parquet":
+            return pyarrow.parquet.read_table(path, page_checksum_verification=True)
+        return _read_csv(path)
+    except (OSError, pa.ArrowException) as fault:
+        kind = "Parquet" if path.suffix == ".parquet" else "CSV in UTF-8 with a header line"
+        raise InputError(str(path), f"a readable file of {kind}", _line(fault), "export the file again") from None
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """Read all columns as text; only an empty cell is missing. A byte order mark at the start is not data."""
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    with pyarrow.csv.open_csv(path, parse_options=parse) as head:
+        names = head.schema.names
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        null_values=[""],
+    )
+    return pyarrow.csv.read_csv(path, parse_options=parse, convert_options=convert)
+
+
+def _line(fault: Exception) -> str:
+    return str(fault).splitlines()[0][:200]

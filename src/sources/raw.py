@@ -1,0 +1,28 @@
+"""The tables as a source gives them, before any check."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ..contracts.cells import Origin
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """Frames with the contract's column names, text or typed.
+
+    Attributes:
+        stakeholders: one row per stakeholder.
+        events: one row per event.
+        decisions: one row per logged decision; None when there is no such table.
+        origins: by table name, what to call it in messages; the table's own name where absent.
+    """
+
+    stakeholders: pd.DataFrame
+    events: pd.DataFrame
+    decisions: pd.DataFrame | None = None
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+    def origin(self, table: str) -> Origin:
+        """Return where a table came from."""
+        return self.origins.get(table, Origin(table))

@@ -1,0 +1,86 @@
+"""Bundles on disk: text and JSON files beside a manifest of their sha256, checked before anything is parsed.
+
+The manifest also names the code that decides with the bundle, so its hash, the model digest, stands for both. This
+module is shipped inside registered models: it reads only what it is given and needs no other part of the store.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..contracts.errors import ArtifactError
+from ..models.bundle import Bundle
+from .atomic import write_text
+from .documents import to_json
+
+MANIFEST = "manifest.json"
+PACKAGE = Path(__file__).resolve().parent.parent
+SHIPPED = ("__init__.py", "contracts", "models", "policy", "serving", "store/__init__.py", "store/atomic.py",
+           "store/bundle.py", "store/documents.py")  # fmt: skip
+
+
+def shipped_code(package: Path = PACKAGE) -> Iterator[Path]:
+    """Yield the source files that a registered model carries, relative to the package, sorted."""
+    for name in SHIPPED:
+        place = package / name
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        yield from (file.relative_to(package) for file in files)
+
+
+def code_digest(package: Path = PACKAGE) -> str:
+    """Return the sha256 of the shipped code: names and contents."""
+    digest = hashlib.sha256()
+    for name in shipped_code(package):
+        digest.update(f"{name.as_posix()}\0".encode())
+        digest.update((package / name).read_bytes())
+    return digest.hexdigest()
+
+
+def write_bundle(folder: Path, bundle: Bundle) -> str:
+    """Write a bundle's files, the manifest last, and return the model digest."""
+    texts = {name: part if isinstance(part, str) else to_json(part) for name, part in bundle.as_files().items()}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    manifest = to_json({"code": code_digest(), "files": {name: _sha256(text.encode()) for name, text in texts.items()}})
+    write_text(folder / MANIFEST, manifest)
+    return _sha256(manifest.encode())
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        ArtifactError: a file is missing, or is not the one that was written.
+    """
+    manifest = _read(folder / MANIFEST)
+    files: dict[str, object] = {}
+    for name, sha256 in json.loads(manifest)["files"].items():
+        if Path(name).name != name:
+            raise ArtifactError(
+                str(folder / MANIFEST), "plain file names", repr(name), "train or fetch the bundle again"
+            )
+        content = _read(folder / name)
+        if _sha256(content) != sha256:
+            fix = "train or fetch the bundle again"
+            raise ArtifactError(str(folder / name), f"content with sha256 {sha256[:12]}…", "other content", fix)
+        text = content.decode()
+        files[name] = json.loads(text) if name.endswith(".json") else text
+    return Bundle.from_files(files, _sha256(manifest))
+
+
+def bundle_code_digest(folder: Path) -> str:
+    """Return the digest of the code a bundle was made with."""
+    digest: str = json.loads(_read(folder / MANIFEST))["code"]
+    return digest
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ArtifactError(str(path), "a file of the bundle", "no file", "run `dvc repro`") from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

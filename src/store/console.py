@@ -1,0 +1,26 @@
+"""Run a command line so that a person's mistake ends in one line and status 1, and a defect in its traceback."""
+
+import sys
+
+import typer
+
+from ..contracts.errors import RapportError
+
+
+def new_app(purpose: str) -> typer.Typer:
+    """Return an empty command line; `purpose` heads its `--help`."""
+    return typer.Typer(help=purpose, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def run(app: typer.Typer) -> None:
+    """Run `app` on the process's arguments and exit."""
+    try:
+        app()
+    except RapportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def say(message: str) -> None:
+    """Print one line of progress, at once even into a pipe."""
+    print(message, flush=True)

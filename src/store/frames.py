@@ -1,0 +1,36 @@
+"""Tables as Parquet, with page checksums written and verified: a flipped bit is an error, not wrong data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..contracts.errors import ArtifactError
+from .atomic import replacing
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table without its index; the same table gives the same bytes."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with replacing(path) as part:
+        pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+
+
+def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table this project wrote, or the named columns of it.
+
+    Raises:
+        ArtifactError: the file is missing or damaged.
+    """
+    try:
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise ArtifactError(str(path), "a table written by an earlier stage", "no file", "run `dvc repro`") from None
+    except (OSError, pa.ArrowInvalid) as fault:
+        reason = str(fault).splitlines()[0]
+        fix = "remove the file and run `dvc repro` or `dvc checkout`"
+        raise ArtifactError(str(path), "an undamaged Parquet file", reason, fix) from None
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -1,0 +1,209 @@
+"""MLflow: one run and one registered version per bundle, found again by the model digest.
+
+Tracking is where MLFLOW_TRACKING_URI says, else an SQLite file in the project's root; telemetry is off. A model holds
+text, JSON and Python source, no pickle.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..contracts.errors import ArtifactError, InputError
+from ..contracts.params import Registry
+from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "scipy")
+_DIGEST_TAG = "rapport.model_digest"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a bundle stands in the registry, and whether this call put it there."""
+
+    name: str
+    version: str
+    alias: str
+    run_id: str
+    tracking_uri: str
+    new: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """What goes into the run beside the bundle: flat params and metrics, and files by artifact folder."""
+
+    digest: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    files: Mapping[str, Path]
+
+
+def tracking_uri(root: Path | None = None) -> str:
+    """Return the tracking address: the environment's, else an SQLite file in `root`, absolute."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root or Path.cwd()).resolve() / 'mlflow.db'}"
+
+
+@contextmanager
+def connected() -> Iterator["MlflowClient"]:
+    """Yield a client of the tracking store; a new SQLite store is created once, under a lock."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of its own internals; its errors still come through
+        import mlflow
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(tracking_uri())
+        with Path(".mlflow.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            client = mlflow.MlflowClient()
+            client.search_experiments(max_results=1)
+        yield client
+
+
+def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Registry) -> Published:
+    """Put a bundle into the registry and point the alias at it; a bundle that is there already is not logged again.
+
+    Args:
+        bundle: the bundle's folder.
+        record: params, metrics and files of the run.
+        example: some rows of the population's features, from which the model's signature is made.
+        registry: experiment, model name and alias.
+
+    Raises:
+        ArtifactError: the code has changed since the bundle was made.
+    """
+    if bundle_code_digest(bundle) != code_digest():
+        raise ArtifactError(
+            str(bundle), "a bundle made by the present code", "one made by other code", "run `dvc repro`"
+        )
+    with connected() as client:
+        found = client.search_model_versions(f"name = '{registry.model}' and tags.`{_DIGEST_TAG}` = '{record.digest}'")
+        if found:
+            number, run_id = found[0].version, found[0].run_id
+        else:
+            number, run_id = _log(client, bundle, record, example, registry)
+        client.set_registered_model_alias(registry.model, registry.alias, number)
+        return Published(registry.model, str(number), registry.alias, run_id, tracking_uri(), not found)
+
+
+def load_registered(uri: str) -> tuple[Any, str]:
+    """Return a registered model and its resolved address, `models:/name/version`; an alias is resolved once.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    with connected() as client:
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        try:
+            resolved = _resolve(client, uri)
+            return mlflow.pyfunc.load_model(resolved), resolved
+        except MlflowException as fault:
+            fix = "publish the model first (`make repro`), or correct the address"
+            raise InputError(f"--model {uri}", f"a model registered at {tracking_uri()}", str(fault), fix) from None
+
+
+def _resolve(client: "MlflowClient", uri: str) -> str:
+    name, at, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not at:
+        return uri
+    return f"models:/{name}/{client.get_model_version_by_alias(name, alias).version}"
+
+
+def _log(client: "MlflowClient", bundle: Path, record: Record, example: pd.DataFrame,
+         registry: Registry) -> tuple[str, str]:  # fmt: skip
+    import mlflow
+
+    tags = {_DIGEST_TAG: record.digest}
+    experiment = client.get_experiment_by_name(registry.experiment)
+    experiment_id = (
+        experiment.experiment_id if experiment else client.create_experiment(registry.experiment, _artifacts())
+    )
+    with mlflow.start_run(experiment_id=experiment_id, run_name=record.digest[:12], tags=tags) as run:
+        mlflow.log_params(dict(record.params))
+        mlflow.log_metrics(dict(record.metrics))
+        for folder, path in record.files.items():
+            mlflow.log_artifact(str(path), folder)
+        with tempfile.TemporaryDirectory() as folder:
+            package = _ship_code(Path(folder))
+            script = Path(folder) / "model.py"
+            template = (PACKAGE / "store" / "registered_model.tmpl").read_text(encoding="utf-8")
+            script.write_text(Template(template).substitute(package=package.name), encoding="utf-8")
+            with _importable(package):  # MLflow runs the script once while it logs it
+                info = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(script),
+                    artifacts={"bundle": str(bundle)},
+                    code_paths=[str(package)],
+                    signature=_signature(example),
+                    pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                )
+    if not client.search_registered_models(f"name = '{registry.model}'"):
+        client.create_registered_model(registry.model)
+    made = client.create_model_version(registry.model, info.model_uri, run.info.run_id, tags=tags)
+    return made.version, run.info.run_id
+
+
+def _artifacts() -> str | None:
+    """Return where a local store keeps artifacts; a server decides for itself."""
+    uri = tracking_uri()
+    return (Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+
+
+def _ship_code(folder: Path) -> Path:
+    """Copy the code that decides into a package named by its hash."""
+    package = folder / f"rapport_{code_digest()[:12]}"
+    for name in shipped_code():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / name, package / name)
+    return package
+
+
+@contextmanager
+def _importable(package: Path) -> Iterator[None]:
+    """Put a package on the import path for a while and forget it afterwards, its files being temporary."""
+    sys.path.insert(0, str(package.parent))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(package.parent))
+        for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+            del sys.modules[name]
+
+
+def _signature(example: pd.DataFrame) -> Any:
+    """Declare numbers as double, since integers cannot be missing; text as string; all features may be missing."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    needed = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind")
+    specs = [ColSpec(_type(dtype), str(name), required=name in needed) for name, dtype in example.dtypes.items()]
+    return ModelSignature(inputs=Schema(specs))
+
+
+def _type(dtype: Any) -> str:
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "double"
+    return "datetime" if pd.api.types.is_datetime64_any_dtype(dtype) else "string"
