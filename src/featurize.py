@@ -16,8 +16,10 @@ app = new_app("Build point-in-time features at each decision, at snapshots, and 
 def main() -> None:
     """Read data/tables, write data/features."""
     params = load_params()
-    tables = [read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "events", "decisions")]
-    built = featurize(*tables, params)
+    stakeholders, events, decisions = (
+        read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "events", "decisions")
+    )
+    built = featurize(stakeholders, events, decisions, params)
     write_frame(FEATURES / "decisions.parquet", built.decisions)
     write_frame(FEATURES / "snapshots.parquet", built.snapshots)
     write_frame(FEATURES / "population.parquet", built.population)

@@ -54,7 +54,9 @@ def next_params(params: Params) -> Params:
     """
     if params.source.kind != "simulated":
         fix = "run `make repro SOURCE=simulated` first; real outcomes come through `rapport absorb`"
-        raise ParamsError("params.yaml, source.kind", "simulated, whose world can answer", repr(params.source.kind), fix)
+        raise ParamsError(
+            "params.yaml, source.kind", "simulated, whose world can answer", repr(params.source.kind), fix
+        )
     held = len(read_ledger(params.source.kind))
     ahead = held + 1 - params.clock.iteration
     if ahead <= 0:
@@ -88,14 +90,16 @@ def respond(params: Params) -> Mapping[str, float]:
     return gains
 
 
-def _true_gains(world: World, decisions: pd.DataFrame, assignments: pd.DataFrame, params: Params) -> Mapping[str, float]:
+def _true_gains(
+    world: World, decisions: pd.DataFrame, assignments: pd.DataFrame, params: Params
+) -> Mapping[str, float]:
     names = params.interventions.names
     terms = TruthTerms(params.outcome.value, float(params.outcome.retention_value))
     known = truth(world, decisions, pd.Timestamp(params.clock.as_of).tz_localize("UTC"), terms)
     known = known.set_index("stakeholder_id").loc[assignments["stakeholder_id"]].reset_index()
     population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id")
     population = population.loc[assignments["stakeholder_id"]].reset_index()
-    arm = assignments["intervention"].map({name: at for at, name in enumerate(names)}).to_numpy(dtype=np.int64)
+    arm = np.asarray(pd.Index(names).get_indexer(pd.Index(assignments["intervention"])), dtype=np.int64)
     free = ~assignments["reason"].isin(["holdout", "opted_out", "explore"]).to_numpy()
     return true_gains(known, arm, costs(population, params.interventions), names, free)
 

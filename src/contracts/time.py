@@ -1,12 +1,13 @@
 """Time is UTC, and int64 microseconds since 1970 wherever the project computes with it; windows are half-open."""
 
 import datetime as dt
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 MICROS_PER_DAY = 86_400_000_000
-TIMESTAMP_DTYPE = "datetime64[us, UTC]"
+TIMESTAMP_DTYPE: Final = "datetime64[us, UTC]"
 
 
 def to_micros(times: pd.Series) -> pd.Series:

@@ -26,4 +26,4 @@ def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 
     if not gain > 0:
         raise ValueError(f"gain: expected above 0; got {gain}")
     z = norm.ppf(1 - level / 2) + norm.ppf(power)
-    return math.ceil(2 * (z * value_sd / gain) ** 2)
+    return math.ceil(2 * (float(z) * value_sd / gain) ** 2)

@@ -122,6 +122,8 @@ def _needed(params: Params) -> set[str]:
 def _attribute_features(attributes: pd.DataFrame) -> list[Feature]:
     """Declare the attributes: text is a category, anything else a number."""
     return [
-        Feature(name, f"attribute {name}", "category" if pd.api.types.is_string_dtype(dtype) else "value", "missing")
+        Feature(
+            str(name), f"attribute {name}", "category" if pd.api.types.is_string_dtype(dtype) else "value", "missing"
+        )
         for name, dtype in attributes.drop(columns="since").dtypes.items()
     ]

@@ -17,8 +17,8 @@ def execute(expression: Table, tables: Mapping[str, pd.DataFrame], order_by: str
     sql = str(ibis.to_sql(expression.order_by(order_by), dialect="duckdb"))
     connection = duckdb.connect(":memory:", config={"threads": threads, "autoinstall_known_extensions": False})
     try:
-        for name, frame in tables.items():
-            connection.register(name, pa.Table.from_pandas(frame, preserve_index=False))
+        for name, table in tables.items():
+            connection.register(name, pa.Table.from_pandas(table, preserve_index=False))
         result: pa.Table = connection.execute(sql).to_arrow_table()
     finally:
         connection.close()

@@ -5,6 +5,7 @@ never reach this module: the spines leave them out.
 """
 
 import pandas as pd
+from ibis.expr.types import Column, Table
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Churn, Params
@@ -44,17 +45,19 @@ def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFr
     )
 
 
-def _expression(params: Params, value_types: list[str]):  # type: ignore[no-untyped-def]  # ibis tables are untyped
+def _expression(params: Params, value_types: list[str]) -> Table:
     horizon = params.clock.horizon_days * MICROS_PER_DAY
     seen = within_horizon(EVENTS, SPINE, horizon, instant_micros(params.clock.as_of))
     contacts = [contact_type(arm) for arm in params.interventions.arms]
-    columns = {f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types}
+    columns = {
+        f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types
+    }
     columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts))
     columns["leaving"] = seen.row.count(where=seen.event_type == slug(params.outcome.churn.event or ""))
     columns["activity"] = seen.row.count(where=_active(seen, params.outcome.churn))
     return seen.group_by("row").aggregate(**columns)
 
 
-def _active(seen, churn: Churn):  # type: ignore[no-untyped-def]  # ibis columns are untyped
+def _active(seen: Table, churn: Churn) -> Column:
     recent = seen.remaining <= (churn.inactive_days or 0) * MICROS_PER_DAY
     return recent & seen.event_type.isin([slug(name) for name in churn.activity] or [""])

@@ -1,4 +1,4 @@
-"""From a feature table to the float32 matrix that LightGBM sees; what was seen in training fixes columns and categories.
+"""From a feature table to the float32 matrix of LightGBM; training fixes its columns and categories.
 
 Numbers stay numbers, booleans become 0/1, a category becomes its index in the stored list, and both a missing and an
 unknown category become missing.

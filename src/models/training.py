@@ -108,10 +108,10 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
     return Logged(
         arms=names,
         X=encoding.matrix(table),
-        arm=table["arm"].map({name: at for at, name in enumerate(names)}).to_numpy(dtype=np.int64),
+        arm=np.asarray(pd.Index(names).get_indexer(pd.Index(table["arm"])), dtype=np.int64),
         propensity=table["propensity"].to_numpy(dtype=np.float64),
         money=table["money"].to_numpy(dtype=np.float64),
-        retained=(~table["churned"]).to_numpy(dtype=np.float64),
+        retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
         retention_value=float(params.outcome.retention_value),
         ids=table["stakeholder_id"],
         eligible=rows.eligible,

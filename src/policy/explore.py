@@ -78,7 +78,8 @@ def _slots(patterns: NDArray[np.bool_], sizes: NDArray[np.int64], dearest: Float
     if limits.budget is not None and spend > share * limits.budget:
         paid = dearest > 0
         fitted = np.where(paid, np.floor(fitted * share * limits.budget / spend), fitted)
-    return fitted.astype(np.int64)
+    slots: NDArray[np.int64] = fitted.astype(np.int64)
+    return slots
 
 
 def _rest(limits: Limits, slots: NDArray[np.int64], dearest: Floats) -> Limits:

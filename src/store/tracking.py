@@ -102,7 +102,7 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         else:
             number, run_id = _log(client, bundle, record, example, registry)
         client.set_registered_model_alias(registry.model, registry.alias, number)
-        return Published(registry.model, str(number), registry.alias, run_id, tracking_uri(), not found)
+        return Published(registry.model, str(number), registry.alias, str(run_id), tracking_uri(), not found)
 
 
 def load_registered(uri: str) -> tuple[Any, str]:
@@ -194,11 +194,11 @@ def _importable(package: Path) -> Iterator[None]:
 def _signature(example: pd.DataFrame) -> Any:
     """Declare numbers as double, since integers cannot be missing; text as string; all features may be missing."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
     needed = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind")
     specs = [ColSpec(_type(dtype), str(name), required=name in needed) for name, dtype in example.dtypes.items()]
-    return ModelSignature(inputs=Schema(specs))
+    return ModelSignature(inputs=Schema(list[ColSpec | TensorSpec](specs)))
 
 
 def _type(dtype: Any) -> str:

@@ -193,7 +193,7 @@ def test_bad_stakeholders_are_refused_by_row(changes: dict[str, list[str]], mess
     ("changes", "message"),
     [
         ({"stakeholder_id": ["a", "", "b"]}, r"column stakeholder_id, row 2: expected an id; got ''"),
-        ({"occurred_at": ["2024-05-01", "2024-05-02", "5 May 2024"]}, r"column occurred_at, row 3: .*'5 May.*one format"),
+        ({"occurred_at": ["2024-05-01", "2024-05-02", "5 May 2024"]}, r"column occurred_at, row 3: .*'5 May 2024'"),
         ({"known_at": ["", "20240509", ""]}, r"column known_at, row 2: expected an ISO 8601"),
         ({"event_type": ["purchase", "", "login"]}, r"column event_type, row 2: expected a type of event"),
         ({"value": ["1", "abc", "x"]}, r"column value, row 2: expected a number; got 'abc' \(1 more row like it\)"),
@@ -211,7 +211,7 @@ def test_bad_events_are_refused_by_row(changes: dict[str, list[str]], message: s
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"intervention": ["none", "gift"]}, r"column intervention, row 2: expected .* none, training, discount; got 'gift'"),
+        ({"intervention": ["none", "gift"]}, r"column intervention, row 2: expected .*discount; got 'gift'"),
         ({"propensity": ["0.5", "0"]}, r"column propensity, row 2: expected a .* above 0 and at most 1.*got '0'"),
         ({"propensity": ["1.01", "1"]}, r"column propensity, row 1: expected a .* at most 1.*got '1\.01'"),
         ({"propensity": ["-0.1", "1"]}, r"column propensity, row 1: expected a probability"),

@@ -1,0 +1,112 @@
+"""The assignments of a run, counted: per arm with spend and gain, and by reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.errors import ArtifactError
+from .formats import words
+
+MEANING_OF_REASON = {
+    "best_gain": "the arm with the highest expected gain",
+    "no_gain": "no arm is worth its cost here",
+    "budget": "a better arm did not fit into the budget",
+    "capacity": "a better arm was full",
+    "cooldown": "a better arm was given too recently",
+    "opted_out": "wants no contact",
+    "not_eligible": "no arm is open to this kind of stakeholder",
+    "explore": "drawn at random, so that effects can be learned",
+    "holdout": "always left alone, so that the whole can be judged",
+}
+
+
+@dataclass(frozen=True)
+class ArmTally:
+    """One arm's assignments.
+
+    Attributes:
+        arm: its name.
+        count: stakeholders assigned to it.
+        spend: money, all of them together.
+        mean_gain: mean expected gain, money; None when nobody has it or no gain is known.
+        reasons: stakeholders by reason, in the order of `MEANING_OF_REASON`.
+    """
+
+    arm: str
+    count: int
+    spend: float
+    mean_gain: float | None
+    reasons: dict[str, int]
+
+
+def tally(assignments: pd.DataFrame, cost: NDArray[np.float64], names: Sequence[str]) -> list[ArmTally]:
+    """Return the counts of each arm, in catalogue order.
+
+    Args:
+        assignments: intervention, expected_gain and reason, one row per stakeholder.
+        cost: money of each arm for each row, shape (n, len(names)).
+        names: the control and the arms, the columns of `cost`.
+
+    Raises:
+        ArtifactError: an assigned arm is not in the catalogue.
+        ValueError: `cost` does not have that shape.
+    """
+    if cost.shape != (len(assignments), len(names)):
+        raise ValueError(f"cost: expected shape {(len(assignments), len(names))}; got {cost.shape}")
+    at = pd.Index(names).get_indexer(pd.Index(assignments["intervention"]))
+    if (at < 0).any():
+        unknown = repr(assignments["intervention"].iloc[int((at < 0).argmax())])
+        raise ArtifactError(
+            "assignments, column intervention", f"one of {', '.join(names)}", unknown, "run `dvc repro`"
+        )
+    paid = cost[np.arange(len(at)), at]
+    gain, reason = assignments["expected_gain"].to_numpy(dtype=float), assignments["reason"].to_numpy(dtype=object)
+    return [_tally(name, at == k, paid, gain, reason) for k, name in enumerate(names)]
+
+
+def reasons_in(tallies: Sequence[ArmTally]) -> list[str]:
+    """Return the reasons that occur, the known ones in the order of `MEANING_OF_REASON`, then others by name.
+
+    >>> reasons_in([ArmTally("none", 2, 0.0, None, {"holdout": 1, "no_gain": 1})])
+    ['no_gain', 'holdout']
+    """
+    return _ordered({reason for each in tallies for reason in each.reasons})
+
+
+def reason_parts(tallies: Sequence[ArmTally]) -> dict[str, int]:
+    """Return each occurring reason's place in the palette: always the same for the known ones, unknown ones after them.
+
+    >>> reason_parts([ArmTally("none", 2, 0.0, None, {"explore": 1, "no_gain": 1})])
+    {'no_gain': 1, 'explore': 7}
+    """
+    occurring, order = reasons_in(tallies), list(MEANING_OF_REASON)
+    order += [reason for reason in occurring if reason not in MEANING_OF_REASON]
+    return {reason: order.index(reason) for reason in occurring}
+
+
+def meaning(reason: str) -> str:
+    """Return what a reason means, in words.
+
+    >>> meaning("budget"), meaning("some_other")
+    ('a better arm did not fit into the budget', 'some other')
+    """
+    return MEANING_OF_REASON.get(reason, words(reason))
+
+
+def _tally(name: str, mine: NDArray[np.bool_], paid: NDArray[np.float64], gain: NDArray[np.float64],
+           reason: NDArray[np.object_]) -> ArmTally:  # fmt: skip
+    known = gain[mine & ~np.isnan(gain)]
+    found, counts = np.unique(reason[mine].astype(str), return_counts=True)
+    by_reason = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    mean = float(known.mean()) if len(known) else None
+    return ArmTally(
+        name, int(mine.sum()), float(paid[mine].sum()), mean, {r: by_reason[r] for r in _ordered(by_reason)}
+    )
+
+
+def _ordered(reasons: set[str] | dict[str, int]) -> list[str]:
+    order = list(MEANING_OF_REASON)
+    return sorted(reasons, key=lambda reason: (order.index(reason) if reason in order else len(order), reason))

@@ -1,0 +1,135 @@
+"""What a run's metrics say, in sentences and rows that the page and the terminal share.
+
+A policy is judged against a baseline by the interval of their paired difference, never by two intervals apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..evaluation.scorecard import OURS
+from .formats import interval, number, words
+
+PER = 1000  # stakeholders in the headline
+MEANING_OF_POLICY = {
+    "nobody": "everyone gets the control",
+    "best_single_arm": "one arm, the one that earned most on other folds, for all who may receive it",
+    "random": "an arm drawn at random from those allowed, the control included",
+    "risk_ranking": "one arm for those likeliest to leave, as many as this policy treats",
+    "response_ranking": "one arm for those of highest predicted value, as many as this policy treats",
+}
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """One policy's value, net money per decision.
+
+    Attributes:
+        label: for people.
+        meaning: what the policy does.
+        ours: whether it is the one that assigned.
+        value, snips, ipw: estimates (value, low, high, …); `value` is the doubly robust one.
+        ahead: our value minus this one's, paired.
+        treated: share that gets another arm than the control.
+        cost: money per decision.
+        effective_rows: rows that the log is worth for this policy (Kish).
+    """
+
+    label: str
+    meaning: str
+    ours: bool
+    value: Mapping[str, Any]
+    snips: Mapping[str, Any]
+    ipw: Mapping[str, Any]
+    ahead: Mapping[str, Any]
+    treated: float
+    cost: float
+    effective_rows: float
+
+
+def policy_rows(uplift: Mapping[str, Any], control: str, policy_name: str) -> list[PolicyRow]:
+    """Return our policy, then the baselines in the order of the scorecard.
+
+    Args:
+        uplift: `uplift` of metrics.json.
+        control: name of the control arm.
+        policy_name: the name under which our decisions are logged.
+    """
+    rows = []
+    for key, found in uplift["policies"].items():
+        ours = key == OURS
+        label, does = (policy_name, "this policy") if ours else (words(key), MEANING_OF_POLICY.get(key, ""))
+        rows.append(PolicyRow(
+            label, does, ours, found["doubly_robust"], found["snips"], found["ipw"], found["ours_minus_this"],
+            1.0 - found["arm_shares"].get(control, 0.0), found["cost_per_decision"],
+            found["overlap"]["effective_rows"],
+        ))  # fmt: skip
+    return rows
+
+
+def headline(uplift: Mapping[str, Any], horizon_days: int) -> str:
+    """Return in one sentence what the policy is worth per 1,000 stakeholders against contacting nobody.
+
+    >>> ahead = {"value": 2.0, "low": 1.0, "high": 3.0}
+    >>> headline({"policies": {"nobody": {"ours_minus_this": ahead}}}, 90)
+    'For every 1,000 stakeholders, this policy earns 2,000 more than contacting nobody, costs paid, over 90 days \
+(95 % interval: 1,000 to 3,000).'
+    """
+    ahead = uplift["policies"]["nobody"]["ours_minus_this"]
+    if ahead["low"] is None:
+        return "What the policy is worth against contacting nobody cannot be estimated from these decisions."
+    amount, within = number(PER * abs(ahead["value"])), interval(ahead, 0, PER)
+    who, over = f"For every {PER:,} stakeholders", f"costs paid, over {horizon_days} days"
+    if ahead["low"] > 0:
+        return f"{who}, this policy earns {amount} more than contacting nobody, {over} (95 % interval: {within})."
+    if ahead["high"] < 0:
+        return f"{who}, this policy loses {amount} against contacting nobody, {over} (95 % interval: {within})."
+    return (
+        f"It is not yet clear that this policy is better than contacting nobody: for every {PER:,} stakeholders it "
+        f"makes {number(PER * ahead['value'])}, {over}, and the 95 % interval ({within}) includes nothing at all."
+    )
+
+
+def strongest_rival(uplift: Mapping[str, Any]) -> str:
+    """Return in one sentence how the policy stands against the baseline of highest value, or nothing without one."""
+    rivals = {key: found for key, found in uplift["policies"].items() if key != OURS}
+    known = [key for key, found in rivals.items() if found["ours_minus_this"]["low"] is not None]
+    if not known:
+        return ""
+    best = max(known, key=lambda key: float(rivals[key]["doubly_robust"]["value"]))
+    ahead = rivals[best]["ours_minus_this"]
+    verdict = (
+        "clearly better" if ahead["low"] > 0 else "clearly worse" if ahead["high"] < 0 else "not clearly different"
+    )
+    return (
+        f"Against the strongest simple rule, {words(best)}, it is {verdict}: {number(PER * ahead['value'])} per "
+        f"{PER:,} stakeholders (95 % interval: {interval(ahead, 0, PER)})."
+    )
+
+
+def cautions(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what a reader should know before trusting the figures: sentences, none when nothing stands out."""
+    found = []
+    slope = metrics["churn"]["calibration_slope"]
+    if slope["low"] is None:
+        found.append("The calibration of churn risk could not be judged: too few stakeholders left, or all did.")
+    elif not slope["low"] <= 1 <= slope["high"]:
+        found.append(
+            f"Churn risk is miscalibrated: its slope is {number(slope['value'], 2)} "
+            f"(95 % interval: {interval(slope)}), where 1 is right."
+        )
+    uplift = metrics.get("uplift")
+    if uplift is None:
+        return found
+    if uplift["propensity"]["estimated"]:
+        found.append(
+            f"{number(uplift['propensity']['estimated'])} of {number(uplift['decisions'])} propensities were not "
+            "logged but estimated: differences that the data do not show may bias the values of the policies."
+        )
+    rows = uplift["policies"].get(OURS, {}).get("overlap", {}).get("effective_rows")
+    if rows is not None and rows < 0.05 * uplift["decisions"]:
+        found.append(
+            f"The log has tried little of what this policy does: it is worth {number(rows)} of its "
+            f"{number(uplift['decisions'])} decisions, so the values lean on the model."
+        )
+    return found

@@ -1,0 +1,144 @@
+"""The report: one HTML file that needs nothing else, made from the data of a finished run.
+
+Jinja2 escapes every value; only figures are markup, and they escape their own texts. Nothing depends on the clock or
+on the place of the project, so the same run gives the same bytes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from ..contracts.params import Params
+from . import formats
+from .assigned import ArmTally, meaning, reason_parts, tally
+from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
+from .findings import PER, PolicyRow, cautions, headline, policy_rows, strongest_rival
+
+TEMPLATE = "report.html"
+TOP_FEATURES = 15
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What the report tells of.
+
+    Attributes:
+        params: those the run was made under.
+        metrics: metrics.json: `churn`, and `uplift` or `pilot`.
+        assignments: the contract's table, one row per stakeholder.
+        cost: money of each arm for each row of it, shape (n, arms), in the order of `Interventions.names`.
+        training: training.json.
+        features: declarations, each with name, meaning, unit and missing.
+        counts: rows read, kept and set aside, by name; may be empty.
+        importance: total gain of each feature in the churn model; empty where that is a constant.
+        model_digest: content hash of the bundle.
+        pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
+    """
+
+    params: Params
+    metrics: Mapping[str, Any]
+    assignments: pd.DataFrame
+    cost: NDArray[np.float64]
+    training: Mapping[str, Any]
+    features: Sequence[Mapping[str, str]]
+    counts: Mapping[str, int]
+    importance: Mapping[str, float]
+    model_digest: str
+    pilot: str = ""
+
+
+def render_page(run: FinishedRun) -> str:
+    """Return the report as HTML.
+
+    Raises:
+        ArtifactError: an assigned arm is not in the catalogue.
+    """
+    tallies = tally(run.assignments, run.cost, run.params.interventions.names)
+    uplift = run.metrics.get("uplift")
+    policies = []
+    if uplift is not None:
+        policies = policy_rows(uplift, run.params.interventions.control, run.params.decision.policy)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template(TEMPLATE).render(
+        run=run,
+        f=formats,
+        meaning=meaning,
+        headline=headline(uplift, run.params.clock.horizon_days) if uplift else run.pilot,
+        rival=strongest_rival(uplift) if uplift else "",
+        cautions=cautions(run.metrics),
+        policies=policies,
+        per=PER,
+        tallies=tallies,
+        reasons=reason_parts(tallies),
+        limits=limit_rows(run.params, tallies),
+        settings=list(settings(run.params)),
+        top=top_features(run.importance, run.features),
+        figures=_figures(run, policies, tallies),
+    )
+
+
+def limit_rows(params: Params, tallies: Sequence[ArmTally]) -> list[tuple[str, str, str]]:
+    """Return (limit, allowed, used) for the budget and each arm's capacity; what has no limit says so."""
+    budget = params.decision.budget
+    rows = [("budget, money", "no limit" if budget is None else formats.money(budget),
+             formats.money(sum(each.spend for each in tallies)))]  # fmt: skip
+    for each in tallies:
+        if each.arm in params.interventions.arms:
+            capacity = params.interventions.arms[each.arm].capacity
+            allowed = "no limit" if capacity is None else formats.number(capacity)
+            rows.append((f"capacity of {each.arm}, stakeholders", allowed, formats.number(each.count)))
+    return rows
+
+
+def settings(params: Params) -> Iterator[tuple[str, str]]:
+    """Yield every parameter as (dotted name, text); of a path outside the project only the last part."""
+    for name, value in _leaves(params.model_dump(mode="json")):
+        if name == "source.path" and PurePath(value).is_absolute():
+            value = f"…/{PurePath(value).name}"
+        if isinstance(value, list):
+            value = ", ".join(map(str, value)) or "none"
+        yield name, "not set" if value is None else str(value)
+
+
+def top_features(importance: Mapping[str, float],
+                 features: Sequence[Mapping[str, str]]) -> list[tuple[str, str, float]]:  # fmt: skip
+    """Return (feature, meaning, share of all gain) of the most important features, ties by name."""
+    meanings = {each["name"]: each["meaning"] for each in features}
+    total = sum(importance.values()) or 1.0
+    ranked = sorted(importance.items(), key=lambda item: (-item[1], item[0]))[:TOP_FEATURES]
+    return [(name, meanings.get(name, ""), gain / total) for name, gain in ranked if gain > 0]
+
+
+def _figures(run: FinishedRun, policies: Sequence[PolicyRow], tallies: Sequence[ArmTally]) -> dict[str, Markup]:
+    bars = [Bar(each.arm, dict(each.reasons), formats.number(each.count)) for each in tallies]
+    whiskers = [
+        Whisker(row.label, row.value["value"], row.value["low"], row.value["high"], row.ours) for row in policies
+    ]
+    top = top_features(run.importance, run.features)
+    drivers = [Bar(name, {"share": share}, formats.percent(share)) for name, _, share in top]
+    return {
+        "policies": dot_and_whisker(whiskers, "net value per stakeholder, money; 95 % intervals",
+                                    "Net value per stakeholder of each policy with its 95 % interval"),
+        "calibration": calibration(run.metrics["churn"]["deciles"],
+                                   "Share that left against predicted churn risk, by tenths of the risk"),
+        "assignments": stacked_bars(bars, reason_parts(tallies), "Stakeholders assigned to each arm, by reason"),
+        "importance": stacked_bars(drivers, {"share": 0}, "Share of the churn model's gain by feature"),
+    }  # fmt: skip
+
+
+def _leaves(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

@@ -1,0 +1,127 @@
+"""The finished run in a page of text for the terminal: what it is worth, what is assigned, where things lie.
+
+Texts from the data go in as `Text`, so that nothing in them is taken for markup.
+"""
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..contracts.params import Params
+from .assigned import ArmTally, reasons_in
+from .findings import cautions, headline, policy_rows, strongest_rival
+from .formats import interval, money, number, percent, with_interval, words
+
+LEAST_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the summary tells of.
+
+    Attributes:
+        params: those the run was made under.
+        metrics: metrics.json.
+        tallies: the assignments, counted per arm.
+        pilot: the sentence about the randomised pilot where there are no decisions; else empty.
+        report: where the page is, relative to the project's root.
+        version: the registered version, where known.
+    """
+
+    params: Params
+    metrics: Mapping[str, Any]
+    tallies: Sequence[ArmTally]
+    pilot: str
+    report: str
+    version: str = ""
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print the summary; plain text where the console is no terminal."""
+    for part in _parts(summary):
+        unbroken = isinstance(part, Text) and not console.is_terminal
+        console.print(part, markup=False, highlight=False, emoji=False, soft_wrap=unbroken)
+
+
+def new_console() -> Console:
+    """Return a console on standard output, at least LEAST_WIDTH columns wide; what it cannot encode becomes `?`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
+
+
+def _parts(summary: Summary) -> list[RenderableType]:
+    params, uplift = summary.params, summary.metrics.get("uplift")
+    clock = params.clock
+    parts: list[RenderableType] = [
+        _heading(f"Iteration {clock.iteration}, as of {clock.as_of:%Y-%m-%d}, outcomes over {clock.horizon_days} days"),
+        *_churn(summary.metrics["churn"]),
+    ]
+    if uplift is None:
+        parts += [_heading("Value of the policy"), Text(summary.pilot)]
+    else:
+        parts += [
+            _heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),
+            _policies(uplift, params),
+        ]
+        parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
+    parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
+    parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
+    version = f" (version {summary.version})" if summary.version else ""
+    model = f"models:/{params.registry.model}@{params.registry.alias}{version}"
+    return [*parts, _heading("Where things are"), Text(f"report  {summary.report}"), Text(f"model   {model}")]
+
+
+def _heading(text: str) -> Text:
+    return Text(f"\n{text}", style="bold")
+
+
+def _churn(churn: Mapping[str, Any]) -> list[Text]:
+    base = number(churn["base_rate_log_loss"]["value"], 4)
+    held_out = f"{churn['split']}; {number(churn['rows'])} stakeholders, {number(churn['churned'])} left"
+    return [
+        Text(f"Churn risk  AUC {with_interval(churn['auc'], 4)}"),
+        Text(f"            log-loss {with_interval(churn['log_loss'], 4)}; of the base rate {base}"),
+        Text(f"            held out: {held_out}"),
+    ]
+
+
+def _policies(uplift: Mapping[str, Any], params: Params) -> Table:
+    table = _table("policy", "value", "95 % interval", "ahead of it", "95 % interval", "treated", "cost")
+    for row in policy_rows(uplift, params.interventions.control, params.decision.policy):
+        ahead = ("", "") if row.ours else (money(row.ahead["value"]), interval(row.ahead))
+        cells = [money(row.value["value"]), interval(row.value), *ahead, percent(row.treated), money(row.cost)]
+        table.add_row(Text(row.label), *cells, style="bold" if row.ours else None)
+    return table
+
+
+def _arms(tallies: Sequence[ArmTally]) -> Table:
+    table = _table("arm", "stakeholders", "share", "spend", "mean expected gain")
+    everyone = sum(each.count for each in tallies)
+    for each in tallies:
+        share = percent(each.count / everyone if everyone else None)
+        table.add_row(Text(each.arm), number(each.count), share, money(each.spend), money(each.mean_gain))
+    table.add_row("all", number(everyone), "", money(sum(each.spend for each in tallies)), "", style="bold")
+    return table
+
+
+def _reasons(tallies: Sequence[ArmTally]) -> Text:
+    totals = {reason: sum(each.reasons.get(reason, 0) for each in tallies) for reason in reasons_in(tallies)}
+    return Text("reasons: " + ", ".join(f"{words(reason)} {number(count)}" for reason, count in totals.items()))
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
