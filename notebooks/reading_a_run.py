@@ -39,7 +39,7 @@ assignments = read_frame(root / ASSIGNMENTS)
 population = read_frame(root / FEATURES / "population.parquet")
 bundle = read_bundle(root / BUNDLE)
 arms = list(bundle.params.interventions.arms)
-f"{len(assignments):,} stakeholders as of {bundle.params.clock.as_of:%Y-%m-%d}"
+print(f"{len(assignments):,} stakeholders as of {bundle.params.clock.as_of:%Y-%m-%d}")
 
 # %% [markdown]
 # ## Churn risk
@@ -84,10 +84,9 @@ if "uplift" in metrics:
     }
     policies = pd.DataFrame(rows).T.astype(float).round(2)
 else:
-    policies = pd.DataFrame(
-        [metrics["pilot"]]
-    )  # no decisions yet: the randomised pilot that would let effects be learned
-policies
+    # No decisions yet: the randomised pilot that would let effects be learned.
+    policies = pd.DataFrame([metrics["pilot"]])
+display(policies)
 
 # %% [markdown]
 # ## Whom it treats
@@ -101,9 +100,10 @@ pd.crosstab(assignments["intervention"], assignments["reason"], margins=True)
 figure, (left, right) = plt.subplots(ncols=2, figsize=(11, 4))
 left.hist(assignments["churn_risk"], bins=40)
 left.set(xlabel="churn risk", ylabel="stakeholders", title="Churn risk under the control")
-gains = [assignments[f"gain_{arm}"].dropna() for arm in arms]
-if all(len(each) for each in gains):
-    right.boxplot(gains, orientation="horizontal", tick_labels=arms, showfliers=False)
+gains = {arm: assignments[f"gain_{arm}"].dropna() for arm in arms}
+known = {arm: gain for arm, gain in gains.items() if len(gain) > 0}
+if known:
+    right.boxplot(list(known.values()), orientation="horizontal", tick_labels=list(known), showfliers=False)
 right.axvline(0, linestyle="--", color="grey")
 right.set(xlabel="expected gain against the control, cost paid", title="Gains by arm")
 figure.tight_layout()
@@ -112,8 +112,8 @@ plt.show()
 # %% [markdown]
 # ## What drives churn risk
 #
-# LightGBM's own exact contributions (`pred_contrib`), in log-odds before calibration, for up to 500 stakeholders: one dot
-# each, to the right where the feature raises their risk. They explain the model, not what would happen on intervening.
+# LightGBM's own exact contributions (`pred_contrib`), in log-odds before calibration, for up to 500 stakeholders: one
+# dot each, to the right where the feature raises their risk. They explain the model, not what an intervention would do.
 
 # %%
 booster = bundle.churn.booster

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .contracts.params import Params
-from .evaluation.pilot import pilot_size
+from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
 from .policy.eligibility import costs, eligible
@@ -37,28 +37,6 @@ def main() -> None:
         decisions = read_frame(FEATURES / "decisions.parquet")
         metrics["uplift"] = policy_scorecard(_held(uplift_rows, decisions, params), params, population)
     write_json(EVALUATION / "metrics.json", metrics)
-
-
-def propose_pilot(value: pd.Series, params: Params) -> dict[str, float]:
-    """Return the size of the randomised pilot that would let effects be learned.
-
-    The gain to be found is the dearest arm's cost, or a tenth of the value's standard deviation where that is more.
-    """
-    sd = float(value.std())
-    dearest = max((arm.cost for arm in params.interventions.arms.values() if isinstance(arm.cost, float)), default=0.0)
-    gain = max(dearest, 0.1 * sd, 1e-9)
-    per_arm = pilot_size(sd, gain)
-    return {"gain": gain, "value_sd": sd, "per_arm": per_arm, "arms": len(params.interventions.names),
-            "stakeholders": per_arm * len(params.interventions.names)}  # fmt: skip
-
-
-def pilot_message(pilot: dict[str, float]) -> str:
-    """Return the pilot's size in a sentence."""
-    return (
-        f"no logged decisions: uplift needs a randomised pilot of {pilot['stakeholders']:,} stakeholders "
-        f"({pilot['per_arm']:,} for each of {pilot['arms']} arms, the control included) to find a mean gain of "
-        f"{pilot['gain']:.2f} per stakeholder with 80 % power; the exploration share assigns one"
-    )
 
 
 def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> Held:

@@ -3,7 +3,7 @@
 Run as `python -m rapport.render` in the project's root.
 """
 
-from .evaluate import pilot_message
+from .evaluation.pilot import pilot_message
 from .policy.eligibility import costs
 from .report.page import FinishedRun, render_page
 from .store.atomic import write_text

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .evaluate import pilot_message
+from .evaluation.pilot import pilot_message
 from .policy.eligibility import costs
 from .report.assigned import tally
 from .report.summary import Summary, new_console, print_summary

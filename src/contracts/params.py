@@ -18,11 +18,16 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _parse_instant(value: object) -> object:
-    """Accept a quoted date or time; DVC cannot read an unquoted one (docs/decisions/0003)."""
+    """Return a quoted date or time as a UTC time without zone; DVC cannot read an unquoted one (docs/decisions/0003)."""
     if isinstance(value, str):
-        return dt.datetime.fromisoformat(value)
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError('a date or time in ISO 8601, such as "2025-04-01"') from None
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return dt.datetime(value.year, value.month, value.day)
+        value = dt.datetime(value.year, value.month, value.day)
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(dt.UTC).replace(tzinfo=None)
     return value
 
 

@@ -101,11 +101,14 @@ def assignments_schema(arms: Sequence[str]) -> pa.DataFrameSchema:
         "propensity": _column("float64", "a probability above 0", fix, pa.Check.in_range(0, 1, False, True)),
         "best_intervention": _column("str", arm, fix, pa.Check.isin(arms)),
         "churn_risk": _column("float64", "a probability", fix, pa.Check.in_range(0, 1)),
-        "expected_gain": _column("float64", "money", fix, _BOUNDED),
+        "expected_gain": _column("float64", "money", fix, _BOUNDED, nullable=True),
     }
     for name in arms[1:]:
-        columns[f"gain_{name}"] = _column("float64", "money", fix, _BOUNDED)
-        columns[f"gain_se_{name}"] = _column("float64", "a standard error", fix, _BOUNDED, pa.Check.ge(0))
+        # Null where the kind may not receive the arm, or the log holds too few decisions of it to know.
+        columns[f"gain_{name}"] = _column("float64", "money", fix, _BOUNDED, nullable=True)
+        columns[f"gain_se_{name}"] = _column(
+            "float64", "a standard error", fix, _BOUNDED, pa.Check.ge(0), nullable=True
+        )
     columns["reason"] = _column("str", f"one of {', '.join(REASONS)}", fix, pa.Check.isin(REASONS))
     columns["status"] = _column("str", "proposed", fix, pa.Check.isin(["proposed"]))
     columns["model_digest"] = _column("str", "a content hash", fix)

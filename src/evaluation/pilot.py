@@ -2,7 +2,10 @@
 
 import math
 
+import pandas as pd
 from scipy.stats import norm
+
+from ..contracts.params import Params
 
 
 def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 0.05) -> int:
@@ -27,3 +30,30 @@ def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 
         raise ValueError(f"gain: expected above 0; got {gain}")
     z = norm.ppf(1 - level / 2) + norm.ppf(power)
     return math.ceil(2 * (float(z) * value_sd / gain) ** 2)
+
+
+def propose_pilot(value: pd.Series, params: Params) -> dict[str, float]:
+    """Return the size of the randomised pilot from which effects could be learned.
+
+    Args:
+        value: outcomes' value in money of a snapshot's stakeholders.
+        params: catalogue of arms.
+
+    Returns:
+        gain to be found, money: the dearest arm's cost, or a tenth of the value's standard deviation where that is
+        more; value_sd; per_arm; arms, the control included; stakeholders in all.
+    """
+    sd = float(value.std())
+    dearest = max((arm.cost for arm in params.interventions.arms.values() if isinstance(arm.cost, float)), default=0.0)
+    gain = max(dearest, 0.1 * sd, 1e-9)
+    per_arm, arms = pilot_size(sd, gain), len(params.interventions.names)
+    return {"gain": gain, "value_sd": sd, "per_arm": per_arm, "arms": arms, "stakeholders": per_arm * arms}
+
+
+def pilot_message(pilot: dict[str, float]) -> str:
+    """Return the pilot's size in a sentence."""
+    return (
+        f"no logged decisions: uplift needs a randomised pilot of {pilot['stakeholders']:,} stakeholders "
+        f"({pilot['per_arm']:,} for each of {pilot['arms']} arms, the control included) to find a mean gain of "
+        f"{pilot['gain']:.2f} per stakeholder with 80 % power; the exploration share assigns one"
+    )

@@ -49,9 +49,7 @@ def _expression(params: Params, value_types: list[str]) -> Table:
     horizon = params.clock.horizon_days * MICROS_PER_DAY
     seen = within_horizon(EVENTS, SPINE, horizon, instant_micros(params.clock.as_of))
     contacts = [contact_type(arm) for arm in params.interventions.arms]
-    columns = {
-        f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types
-    }
+    columns = {f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types}
     columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts))
     columns["leaving"] = seen.row.count(where=seen.event_type == slug(params.outcome.churn.event or ""))
     columns["activity"] = seen.row.count(where=_active(seen, params.outcome.churn))

@@ -60,10 +60,8 @@ def _without_opted_out(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> pd.Dat
 
 def _lasting(rows: pd.DataFrame, stakeholders: pd.DataFrame, history: History, params: Params) -> pd.DataFrame:
     """Keep rows after the relationship began and before it was known to have ended, and number them."""
-    since = rows["stakeholder_id"].map(
-        pd.Series(to_micros(stakeholders["since"]).to_numpy(), index=stakeholders["stakeholder_id"])
-    )
     code = rows["stakeholder_id"].map(history.codes).astype("int64")
+    since = to_micros(stakeholders["since"]).to_numpy()[code]
     lasts = since < rows["as_of"]
     if params.outcome.churn.event is not None:
         left = history.events[history.events["event_type"] == slug(params.outcome.churn.event)]

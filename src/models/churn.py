@@ -21,7 +21,7 @@ _EDGE = 1e-6  # scores are kept this far from 0 and 1, where the logit is finite
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """A calibrated risk model; `booster` is None where training saw one class only and the risk is a constant."""
+    """A calibrated risk model; `booster` is None where the data show nothing to rank by and the risk is a constant."""
 
     booster: lgb.Booster | None
     slope: float
@@ -50,7 +50,7 @@ class ChurnModel:
 
 
 def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series, training: Training) -> ChurnModel:
-    """Return a calibrated churn model.
+    """Return a calibrated churn model; a constant one from too few rows of a class, or without out-of-fold skill.
 
     Args:
         X: matrix, shape (n, p), rows under the control.
@@ -59,15 +59,19 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         training: how trees are grown; `learner.folds` folds for the calibration.
     """
     y = churned.astype(np.float64)
-    if len(y) == 0 or y.min() == y.max() or min(y.sum(), len(y) - y.sum()) < 2 * training.learner.folds:
-        prior = (y.sum() + 0.5) / (len(y) + 1.0)
-        return ChurnModel(None, 0.0, float(logit(prior)))
+    constant = ChurnModel(None, 0.0, float(logit((y.sum() + 0.5) / (len(y) + 1.0))))
+    if min(y.sum(), len(y) - y.sum()) < 2 * training.learner.folds:
+        return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
+    if (fold == fold[0]).all():
+        return constant
     scores = np.empty(len(y))
     for k in range(training.learner.folds):
         inside, outside = fold == k, fold != k
         scores[inside] = predict(fit_booster(X[outside], y[outside], training, "binary"), X[inside], training.threads)
     slope, intercept = _fit_platt(scores, y)
+    if slope <= 0:  # out of fold the trees rank no better than chance: scaling would turn their ranking round
+        return constant
     return ChurnModel(fit_booster(X, y, training, "binary"), slope, intercept)
 
 

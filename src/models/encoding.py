@@ -76,8 +76,8 @@ class Encoding:
     def _column(self, values: pd.Series) -> NDArray[np.float32]:
         name = str(values.name)
         if name in self.categories:
-            codes = pd.Categorical(values, categories=list(self.categories[name])).codes.astype(np.float32)
-            return np.where(codes < 0, np.float32(np.nan), codes)
+            codes = pd.Index(self.categories[name], dtype="object").get_indexer(pd.Index(values, dtype="object"))
+            return np.where(codes < 0, np.nan, codes).astype(np.float32)
         try:
             return values.to_numpy(dtype=np.float32, na_value=np.nan)
         except (TypeError, ValueError) as fault:

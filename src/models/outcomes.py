@@ -17,7 +17,7 @@ from .logged import Floats, Logged
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the value; `booster` is None where training saw a single value, then `constant` holds everywhere."""
+    """One part of the value; `booster` is None where training saw one value at most, and `constant` holds then."""
 
     booster: lgb.Booster | None
     constant: float
@@ -85,6 +85,6 @@ def fit_outcomes(logged: Logged, training: Training) -> OutcomeModel:
 
 
 def _fit_part(X: NDArray[np.float32], y: Floats, training: Training, objective: Objective) -> Part:
-    if y.min() == y.max():
-        return Part(None, float(y[0]))
+    if len(y) == 0 or y.min() == y.max():
+        return Part(None, float(y[0]) if len(y) else 0.0)
     return Part(fit_booster(X, y, training, objective), float(y.mean()))

@@ -20,7 +20,7 @@ from .logged import Floats, Logged
 from .outcomes import OutcomeModel, fit_outcomes
 from .scores import doubly_robust_scores
 
-LEAST_DECISIONS = 30  # an arm, or the control, with fewer logged decisions has no estimated effect
+LEAST_DECISIONS = 30  # with fewer of an arm, or of the control, among those who may receive it: no estimated effect
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
     for inside, others in logged.splits(training.learner.folds, training.seed + 3):
         mu[inside] = fit_outcomes(others, training).predict(logged.X[inside], arms, training.threads)
     scores = doubly_robust_scores(logged.value, logged.arm, logged.propensity, mu)
-    counts = np.bincount(logged.arm, minlength=arms)
     effects: list[LinearEffect | None] = []
     for arm in range(1, arms):
         rows = logged.eligible[:, arm]
+        counts = np.bincount(logged.arm[rows], minlength=arms)
         if min(counts[arm], counts[0]) < LEAST_DECISIONS:
             effects.append(None)
         else:

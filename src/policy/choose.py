@@ -50,9 +50,10 @@ def choose(gain: Floats, cost: Floats, limits: Limits) -> Choice:
 
     Args:
         gain: money net of cost against the control, shape (n, arms); column 0 is 0; NaN: may not be assigned.
-        cost: money, shape (n, arms).
+        cost: money, shape (n, arms); what is below 0 is income, which does not widen the budget.
         limits: budget and capacities.
     """
+    cost = np.maximum(cost, 0.0)
     attainable = np.where(np.isnan(gain), -np.inf, gain)
     best = attainable.argmax(axis=1)
     if _fits(best, cost, limits):

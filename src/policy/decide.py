@@ -57,8 +57,8 @@ def decide(bundle: Bundle, table: pd.DataFrame) -> pd.DataFrame:
     opted_out = table["opted_out"].to_numpy(dtype=bool)
     limits = limits_of(params)
     salt = f"explore {params.seed} {table['iteration'].max()}"
-    drawn = explore(offer.today & ~opted_out[:, None], table["stakeholder_id"], offer.cost, limits,
-                    params.decision.exploration, salt)  # fmt: skip
+    drawable = offer.today & offer.today[:, 1:].any(axis=1, keepdims=True)  # where there is anything to draw
+    drawn = explore(drawable, table["stakeholder_id"], offer.cost, limits, params.decision.exploration, salt)
     plan = choose(np.where(offer.today, offer.gain, np.nan), offer.cost, drawn.rest)
     arm = np.where(held, 0, np.where(drawn.arm >= 0, drawn.arm, plan.arm))
     arm = np.where(opted_out, 0, arm)

@@ -12,7 +12,7 @@ def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float
     """Return the money each arm costs each stakeholder, shape (n, arms); the control costs nothing.
 
     Raises:
-        InputError: a cost column is absent, or holds a missing or infinite cost.
+        InputError: a cost column is absent, or holds text, a missing or an infinite cost.
     """
     matrix = np.zeros((len(table), len(interventions.names)))
     for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
@@ -46,7 +46,11 @@ def _cost(table: pd.DataFrame, name: str, arm: Arm) -> NDArray[np.float64] | flo
     key = f"params.yaml, interventions.arms.{name}.cost"
     if arm.cost not in table.columns:
         raise InputError(key, "money, or a column of stakeholders", repr(arm.cost), "correct the column's name")
-    cost = table[arm.cost].to_numpy(dtype=float)
+    try:
+        cost = table[arm.cost].to_numpy(dtype=float)
+    except (TypeError, ValueError) as fault:
+        where = f"stakeholders, column {arm.cost}"
+        raise InputError(where, "the cost in money", str(fault), f"give numbers, or correct {key}") from None
     wrong = np.flatnonzero(~np.isfinite(cost))
     if len(wrong) > 0:
         where = f"stakeholders, column {arm.cost}, stakeholder {table['stakeholder_id'].iloc[wrong[0]]}"

@@ -118,7 +118,8 @@ def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:
     >>> nice_ticks(387.0, 443.0)
     [380.0, 390.0, 400.0, 410.0, 420.0, 430.0, 440.0, 450.0]
     """
-    span = high - low if high > low else max(abs(high), 1.0)
+    size = max(abs(low), abs(high), 1.0)
+    span = high - low if high - low > 1e-9 * size else size
     power = 10.0 ** math.floor(math.log10(span / about))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= span / about * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -1,6 +1,6 @@
 """Numbers as people read them; the same number always gives the same text.
 
-What is undefined (None or NaN) is an en dash; a minus is U+2212, so that it is as wide as a plus.
+What is undefined (None or NaN) is an en dash. A minus is ASCII, so that no terminal can lose it.
 """
 
 import math
@@ -14,14 +14,12 @@ def number(value: float | None, digits: int = 0) -> str:
     """Return a number with thousands separated and `digits` decimals.
 
     >>> number(-1234.5, 1), number(-0.001, 2), number(None)
-    ('−1,234.5', '0.00', '–')
+    ('-1,234.5', '0.00', '–')
     """
     if value is None or math.isnan(value):
         return NOTHING
     text = f"{value:,.{digits}f}"
-    if text.startswith("-"):
-        text = "−" + text[1:] if any(digit in text for digit in "123456789") else text[1:]
-    return text
+    return text if any(digit in text for digit in "123456789") else text.removeprefix("-")
 
 
 def money(value: float | None) -> str:
@@ -51,7 +49,7 @@ def interval(estimate: Mapping[str, Any], digits: int = 2, scale: float = 1.0) -
         scale: for example 1000 for money per 1,000 stakeholders.
 
     >>> interval({"low": -1.0, "high": 2.5}, 1), interval({"low": None, "high": None})
-    ('−1.0 to 2.5', '–')
+    ('-1.0 to 2.5', '–')
     """
     low, high = estimate["low"], estimate["high"]
     return (

@@ -73,7 +73,7 @@ def render_page(run: FinishedRun) -> str:
         run=run,
         f=formats,
         meaning=meaning,
-        headline=headline(uplift, run.params.clock.horizon_days) if uplift else run.pilot,
+        headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
         rival=strongest_rival(uplift) if uplift else "",
         cautions=cautions(run.metrics),
         policies=policies,

@@ -67,7 +67,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
         *_churn(summary.metrics["churn"]),
     ]
     if uplift is None:
-        parts += [_heading("Value of the policy"), Text(summary.pilot)]
+        parts += [_heading("Value of the policy"), Text(f"{summary.pilot}.")]
     else:
         parts += [
             _heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),

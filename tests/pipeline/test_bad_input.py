@@ -1,0 +1,162 @@
+"""Bad input ends in one clear line, and nothing already written changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from projects import inside, make_project, run_stages
+from rapport import ingest
+from rapport.contracts.errors import RapportError
+from rapport.store.frames import read_frame
+from rapport.store.project import TABLES
+
+Break = Callable[[dict[str, pd.DataFrame]], None]
+CLOCK = '"2025-04-01"'
+
+
+def drop(table: str, column: str) -> Break:
+    return lambda tables: tables.__setitem__(table, tables[table].drop(columns=column))
+
+
+def put(table: str, column: str, row: int, value: str) -> Break:
+    def change(tables: dict[str, pd.DataFrame]) -> None:
+        tables[table] = tables[table].astype("object")
+        tables[table].loc[row - 1, column] = value
+
+    return change
+
+
+def empty(table: str) -> Break:
+    return lambda tables: tables.__setitem__(table, tables[table].head(0))
+
+
+BAD: dict[str, tuple[Break, str]] = {
+    "missing table": (lambda tables: tables.pop("events"), r"export: expected a table events: .*stakeholders\.csv"),
+    "missing column": (drop("events", "occurred_at"), r"events\.csv.*expected .*occurred_at"),
+    "wrong type": (put("events", "value", 3, "abc"), r"events\.csv, column value, row 3: expected a .*number.*'abc'"),
+    "unknown arm": (
+        put("decisions", "intervention", 2, "gift"),
+        r"decisions\.csv, column intervention, row 2: .*'gift'",
+    ),
+    "propensity 0": (put("decisions", "propensity", 4, "0"), r"decisions\.csv, column propensity, row 4: .*0"),
+    "propensity above 1": (
+        put("decisions", "propensity", 4, "1.2"),
+        r"decisions\.csv, column propensity, row 4: .*1\.2",
+    ),
+    "duplicate ids": (
+        put("stakeholders", "stakeholder_id", 2, "s1"),
+        r"stakeholders\.csv, .*stakeholder_id, row 2.*s1",
+    ),
+    "empty table": (empty("stakeholders"), r"stakeholders\.csv: expected .*row"),
+    "second date format": (
+        put("events", "occurred_at", 5, "16/10/2024"),
+        r"events\.csv, .*row 5: .*ISO 8601.*16/10/2024",
+    ),
+    "double decision": (put("decisions", "decision_id", 2, "d1"), r"decisions\.csv, column decision_id, row 2.*d1"),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project on contract files that work."""
+    (tmp_path / "export").mkdir()
+    make_project(tmp_path, {"source.kind": "files", "source.path": "export"})
+    return tmp_path
+
+
+@pytest.fixture
+def tables() -> dict[str, pd.DataFrame]:
+    days = pd.date_range("2024-01-05", periods=12, freq="35D").strftime("%Y-%m-%d")
+    people = [f"s{at}" for at in range(1, 9)]
+    return {
+        "stakeholders": pd.DataFrame({"stakeholder_id": people, "kind": "customer", "since": "2023-01-01"}),
+        "events": pd.DataFrame(
+            [
+                {"stakeholder_id": who, "occurred_at": day, "event_type": "purchase", "value": "10.5"}
+                for who in people
+                for day in days
+            ]
+        ),
+        "decisions": pd.DataFrame(
+            {
+                "decision_id": [f"d{at}" for at in range(1, 9)],
+                "stakeholder_id": people,
+                "decided_at": "2024-09-01",
+                "intervention": ["none", "discount"] * 4,
+                "propensity": "0.5",
+                "iteration": "0",
+                "policy": "pilot",
+            }
+        ),
+    }
+
+
+def export(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_are_refused_and_nothing_changes(name: str, project: Path, tables: dict[str, pd.DataFrame]) -> None:
+    export(tables, project / "export")
+    with inside(project):
+        ingest.main()  # the passing twin
+        before = {path.name: path.read_bytes() for path in TABLES.iterdir()}
+        for path in Path("export").iterdir():
+            path.unlink()
+        spoil, message = BAD[name]
+        spoil(tables)
+        export(tables, Path("export"))
+        with pytest.raises(RapportError, match=message) as caught:
+            ingest.main()
+        assert "\n" not in str(caught.value)
+        assert "To mend it:" in str(caught.value)
+        assert {path.name: path.read_bytes() for path in TABLES.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (CLOCK, '"2031-01-01"', r"params\.yaml, clock\.as_of.*2031-01-01"),
+        (CLOCK, '"1999-01-01"', r"params\.yaml, clock\.as_of.*1999-01-01"),
+        (CLOCK, '"01/04/2025"', r"params\.yaml, clock\.as_of: expected .*ISO 8601.*01/04/2025"),
+        ("horizon_days: 90", "horizon: 90", r"params\.yaml, clock\.horizon: expected no such key"),
+        ("kind: files", "kind: oracle", r"params\.yaml, source\.kind: expected one of simulated, files.*'oracle'"),
+        ("holdout: 0.05", "holdout: 1.5", r"params\.yaml, decision\.holdout: expected less than 1; got 1\.5"),
+    ],
+)
+def test_bad_params_are_refused(
+    before: str, after: str, message: str, project: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    export(tables, project / "export")
+    text = (project / "params.yaml").read_text()
+    assert before in text or before.replace('"', "'") in text
+    changed = text.replace(before, after).replace(before.replace('"', "'"), after)
+    (project / "params.yaml").write_text(changed)
+    with inside(project), pytest.raises(RapportError, match=message):
+        ingest.main()
+    assert not (project / TABLES).exists()
+
+
+def test_without_decisions_churn_works_and_a_pilot_is_proposed(
+    tmp_path: Path, small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rapport.store.documents import read_json
+    from rapport.store.project import ASSIGNMENTS, EVALUATION
+
+    export_folder = tmp_path / "export"
+    export_folder.mkdir()
+    for name in ("stakeholders", "events"):
+        read_frame(small_run / TABLES / f"{name}.parquet").to_parquet(export_folder / f"{name}.parquet")
+    run_stages(make_project(tmp_path, {"source.kind": "files", "source.path": "export"}))
+    metrics = read_json(tmp_path / EVALUATION / "metrics.json")
+    assert metrics["churn"]["auc"]["value"] > 0.5
+    assert "uplift" not in metrics
+    assert "uplift needs a randomised pilot of" in capsys.readouterr().out
+    assert metrics["pilot"]["per_arm"] > 0
+    assignments = read_frame(tmp_path / ASSIGNMENTS)
+    assert set(assignments["reason"]) <= {"no_gain", "explore", "holdout", "opted_out"}
+    assert assignments["churn_risk"].between(0, 1).all()
+    assert (assignments["reason"] == "explore").any()

@@ -1,0 +1,97 @@
+"""A small finished run, made by hand: six stakeholders, two arms."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapport.contracts.params import Params, parse_params
+from rapport.report.page import FinishedRun
+
+
+def estimate(value: float | None, half: float = 1.0) -> dict[str, Any]:
+    if value is None:
+        return {"value": None, "low": None, "high": None, "se": None, "n": 6}
+    return {"value": value, "low": value - half, "high": value + half, "se": half / 1.96, "n": 6}
+
+
+def policy(value: float | None, ahead: float | None, treated: float, cost: float) -> dict[str, Any]:
+    shares = {"none": 1 - treated, "call": treated, "mail": 0.0}
+    overlap = {"unsupported": None, "effective_rows": 40.0, "matched_rows": 50, "max_weight": 2.0}
+    return {"doubly_robust": estimate(value), "snips": estimate(value), "ipw": estimate(None),
+            "ours_minus_this": estimate(ahead, 0.5), "arm_shares": shares, "cost_per_decision": cost,
+            "overlap": overlap}  # fmt: skip
+
+
+@pytest.fixture
+def params() -> Params:
+    arms = {"call": {"cost": 10.0, "capacity": 2, "channel": "phone"}, "mail": {"cost": "mail_cost", "channel": "post"}}
+    return parse_params({
+        "source": {"kind": "files", "path": "/somewhere/private/exports"},
+        "clock": {"as_of": "2025-04-01", "horizon_days": 90},
+        "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.6}, "retention_value": 300.0},
+        "interventions": {"control": "none", "arms": arms},
+        "decision": {"budget": 25.0},
+    })  # fmt: skip
+
+
+@pytest.fixture
+def uplift() -> dict[str, Any]:
+    return {
+        "decisions": 100,
+        "policies": {
+            "rapport": policy(12.0, 0.0, 0.5, 6.0),
+            "nobody": policy(10.0, 2.0, 0.0, 0.0),
+            "best_single_arm": policy(11.75, 0.25, 1.0, 9.0),
+            "random": policy(None, None, 0.6, 7.0),
+        },
+        "propensity": {"logged": 100, "estimated": 0, "log_loss": estimate(0.6)},
+    }
+
+
+@pytest.fixture
+def metrics(uplift: dict[str, Any]) -> dict[str, Any]:
+    decile = {"mean_predicted": 0.2, "observed": 0.25, "low": 0.1, "high": 0.4, "n": 10}
+    return {
+        "churn": {
+            "split": "later time and other stakeholders", "rows": 100, "churned": 20, "auc": estimate(0.71, 0.02),
+            "log_loss": estimate(0.45, 0.01), "base_rate_log_loss": estimate(0.5, 0.01), "brier": estimate(0.15, 0.01),
+            "calibration_intercept": estimate(0.0), "calibration_slope": estimate(1.1),
+            "expected_calibration_error": 0.01, "deciles": [decile],
+        },
+        "uplift": uplift,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def assignments() -> pd.DataFrame:
+    return pd.DataFrame({
+        "stakeholder_id": list("abcdef"),
+        "intervention": ["none", "call", "mail", "call", "none", "none"],
+        "expected_gain": [0.0, 5.0, np.nan, -1.0, 0.0, 0.0],
+        "reason": ["no_gain", "best_gain", "best_gain", "explore", "holdout", "no_gain"],
+    })  # fmt: skip
+
+
+@pytest.fixture
+def cost() -> np.ndarray:
+    return np.column_stack([np.zeros(6), np.full(6, 10.0), np.arange(1.0, 7.0)])
+
+
+@pytest.fixture
+def finished(params: Params, metrics: dict[str, Any], assignments: pd.DataFrame, cost: np.ndarray) -> FinishedRun:
+    return FinishedRun(
+        params=params,
+        metrics=metrics,
+        assignments=assignments,
+        cost=cost,
+        training={"churn": {"rows": 300, "churned": 60, "split": ""},
+                  "uplift": {"rows": 100, "by_iteration": {"0": 90, "1": 10}, "by_arm": {"none": 60, "call": 40},
+                             "propensity_estimated": 7}},
+        features=[{"name": "use_count_30d", "meaning": "use events in the last 30 days", "unit": "events",
+                   "missing": "zero"}],
+        counts={"events": 1234, "events_unknown_stakeholder": 5},
+        importance={"use_count_30d": 3.0, "tenure_days": 1.0, "plan": 0.0},
+        model_digest="0123456789abcdef",
+    )  # fmt: skip

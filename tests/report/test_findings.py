@@ -1,0 +1,61 @@
+"""Sentences about a run: each verdict by its interval."""
+
+import pytest
+
+from rapport.report.findings import cautions, headline, policy_rows, strongest_rival
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "told"),
+    [
+        (1.0, 2.0, 3.0, "earns 2,000 more than contacting nobody"),
+        (-3.0, -2.0, -1.0, "loses 2,000 against contacting nobody"),
+        (-1.0, 0.5, 2.0, "not yet clear that this policy is better than contacting nobody"),
+        (0.0, 0.5, 1.0, "not yet clear that this policy is better than contacting nobody"),
+        (None, None, None, "cannot be estimated"),
+    ],
+)
+def test_the_headline_says_no_more_than_the_interval(uplift, low, value, high, told):
+    uplift["policies"]["nobody"]["ours_minus_this"] = {"value": value, "low": low, "high": high}
+    assert told in headline(uplift, 90)
+
+
+def test_the_strongest_rival_is_the_baseline_of_highest_value(uplift):
+    assert strongest_rival(uplift) == (
+        "Against the strongest simple rule, best single arm, it is not clearly different: 250 per 1,000 stakeholders "
+        "(95 % interval: -250 to 750)."
+    )
+    uplift["policies"]["best_single_arm"]["ours_minus_this"] |= {"low": 0.01}
+    assert "clearly better" in strongest_rival(uplift)
+    uplift["policies"]["best_single_arm"]["ours_minus_this"] |= {"low": -0.4, "high": -0.1}
+    assert "clearly worse" in strongest_rival(uplift)
+    del uplift["policies"]["best_single_arm"], uplift["policies"]["nobody"]
+    assert strongest_rival(uplift) == ""
+
+
+def test_policy_rows_name_ours_after_the_params(uplift):
+    rows = policy_rows(uplift, "none", "keep")
+    assert [(row.label, row.ours) for row in rows] == [
+        ("keep", True), ("nobody", False), ("best single arm", False), ("random", False)
+    ]  # fmt: skip
+    assert [row.treated for row in rows] == [0.5, 0.0, 1.0, 0.6]
+
+
+def test_cautions_speak_only_when_something_stands_out(metrics):
+    assert cautions(metrics) == []
+    metrics["churn"]["calibration_slope"] = {"value": 0.5, "low": 0.4, "high": 0.6}
+    metrics["uplift"]["propensity"]["estimated"] = 30
+    metrics["uplift"]["policies"]["rapport"]["overlap"]["effective_rows"] = 3.0
+    found = cautions(metrics)
+    assert len(found) == 3
+    assert "slope is 0.50" in found[0]
+    assert "30 of 100 propensities" in found[1]
+    assert "worth 3 of its 100 decisions" in found[2]
+
+
+def test_cautions_without_decisions_or_without_a_slope(metrics):
+    del metrics["uplift"]
+    metrics["churn"]["calibration_slope"] = {"value": None, "low": None, "high": None}
+    assert cautions(metrics) == [
+        "The calibration of churn risk could not be judged: too few stakeholders left, or all did."
+    ]

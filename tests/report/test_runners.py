@@ -1,0 +1,46 @@
+"""The runners on a small finished run."""
+
+import shutil
+
+import pytest
+
+from rapport.contracts.errors import ArtifactError
+from rapport.render import main as render
+from rapport.store.project import REPORT
+from rapport.summary import main as summarise
+
+
+@pytest.fixture
+def project(small_run, tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    shutil.copytree(small_run, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_render_writes_the_same_page_again(project):
+    render()
+    first = (project / REPORT).read_bytes()
+    (project / REPORT).unlink()
+    render()
+    assert (project / REPORT).read_bytes() == first
+    assert b"more than contacting nobody" in first or b"better than contacting nobody" in first
+    assert str(project).encode() not in first
+
+
+def test_a_missing_input_is_named_and_the_old_page_stays(project):
+    render()
+    first = (project / REPORT).read_bytes()
+    (project / "data" / "evaluation" / "metrics.json").unlink()
+    with pytest.raises(ArtifactError, match=r"data/evaluation/metrics.json: expected a document"):
+        render()
+    assert (project / REPORT).read_bytes() == first
+
+
+def test_summary_prints_policy_arms_and_places(project, capsys):
+    summarise(version="3")
+    text = capsys.readouterr().out
+    policies = ("nobody", "best single arm", "random", "risk ranking", "response ranking")
+    for told in ("AUC", *policies, "personal_support", "reasons: ", "models:/rapport@champion (version 3)"):
+        assert told in text
+    assert f"report  {REPORT.as_posix()}\n" in text

@@ -1,0 +1,84 @@
+"""The summary in the terminal."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from rapport.report.assigned import tally
+from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summary
+
+
+@pytest.fixture
+def summary(params, metrics, assignments, cost):
+    return Summary(
+        params, metrics, tally(assignments, cost, ("none", "call", "mail")), "", "data/report/report.html", "7"
+    )
+
+
+def printed(summary, terminal=False):
+    into = io.StringIO()
+    print_summary(summary, Console(file=into, width=LEAST_WIDTH, force_terminal=terminal, _environ={}))
+    return into.getvalue()
+
+
+def lines(summary):
+    return [" ".join(line.split()) for line in printed(summary).splitlines()]
+
+
+def test_it_tells_the_run(summary):
+    found = lines(summary)
+    for told in (
+        "Iteration 1, as of 2025-04-01, outcomes over 90 days",
+        "Churn risk AUC 0.7100 (0.6900 to 0.7300)",
+        "log-loss 0.4500 (0.4400 to 0.4600); of the base rate 0.5000",
+        "rapport 12.00 11.00 to 13.00 50.0 % 6.00",
+        "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00",
+        "random – – – – 60.0 % 7.00",
+        "call 2 33.3 % 20.00 2.00",
+        "mail 1 16.7 % 3.00 –",
+        "all 6 23.00",
+        "reasons: best gain 2, no gain 2, explore 1, holdout 1",
+        "report data/report/report.html",
+        "model models:/rapport@champion (version 7)",
+    ):
+        assert told in found
+
+
+def test_without_decisions_it_tells_the_pilot(summary, metrics):
+    pilot = "no logged decisions: uplift needs a randomised pilot of 1,200 stakeholders"
+    without = Summary(summary.params, {"churn": metrics["churn"]}, summary.tallies, pilot, summary.report)
+    assert f"{pilot}." in lines(without)
+    assert "model models:/rapport@champion" in lines(without)
+    assert not any("nobody" in line for line in lines(without))
+
+
+def test_it_is_plain_when_not_a_terminal(summary):
+    assert "\x1b" not in printed(summary)
+    assert "\x1b" in printed(summary, terminal=True)
+
+
+def test_it_is_the_same_every_time(summary):
+    assert printed(summary) == printed(summary)
+
+
+def test_markup_in_the_data_is_text(summary):
+    name = "[red]:smile: keep[/red]"
+    decision = summary.params.decision.model_copy(update={"policy": name})
+    loud = Summary(summary.params.model_copy(update={"decision": decision}), summary.metrics, summary.tallies, "", "r")
+    assert any(line.startswith(name) for line in lines(loud))
+
+
+def test_a_narrow_terminal_still_gets_the_least_width(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert new_console().width == LEAST_WIDTH
+    monkeypatch.setenv("COLUMNS", "140")
+    assert new_console().width == 140
+
+
+def test_the_runner_does_not_import_mlflow():
+    code = "import sys, rapport.summary; print('mlflow' in sys.modules, 'rapport.summary' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
