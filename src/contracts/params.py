@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _parse_instant(value: object) -> object:
-    """Return a quoted date or time as a UTC time without zone; DVC cannot read an unquoted one (docs/decisions/0003)."""
+    """Return a date or time as UTC without zone; quoted in the file, DVC reads no other (docs/decisions/0003)."""
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value)

@@ -10,7 +10,7 @@ from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, booster_from_text, booster_text, fit_booster, predict
 
-TRAINING = Training(Learner(rounds=25, leaves=7, min_leaf_rows=20), seed=3, threads=2, category_indexes=(2,))
+TRAINING = Training(Learner(rounds=25, learning_rate=0.2, leaves=7, min_leaf_rows=20), seed=3, threads=1, category_indexes=(2,))
 
 
 def data(rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:

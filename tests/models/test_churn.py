@@ -13,7 +13,7 @@ from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
 from rapport.models.churn import ChurnModel, fit_churn
 
-TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=2, category_indexes=())
+TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=1, category_indexes=())
 
 
 def population(rows: int, seed: int, signal: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Series]:
@@ -25,21 +25,24 @@ def population(rows: int, seed: int, signal: float = 1.0) -> tuple[np.ndarray, n
 
 
 def test_calibrated_where_the_truth_is_known() -> None:
-    # On 20,000 new rows the standard error of the slope is about 0.02; the band is what one training sample of 5,000
-    # rows adds. The largest departures in 20 draws of the training sample: slope 0.91 to 1.10, mean 0.015.
+    # The bands are twice the largest departures in 20 draws of the training sample: slope 0.93 to 1.07, mean risk
+    # 0.011 from the truth, correlation 0.98.
     X, churned, _, ids = population(5000, 1)
     model = fit_churn(X, churned, ids, TRAINING)
     X_new, churned_new, truth_new, _ = population(20_000, 2)
-    risk = model.predict(X_new, 2)
+    risk = model.predict(X_new, 1)
     fit = LogisticRegression(C=1e6).fit(logit(risk)[:, None], churned_new)
-    assert 0.85 < fit.coef_[0, 0] < 1.15
-    assert abs(risk.mean() - truth_new.mean()) < 0.03
-    assert np.corrcoef(risk, truth_new)[0, 1] > 0.95
+    assert 0.87 < fit.coef_[0, 0] < 1.13
+    assert abs(risk.mean() - truth_new.mean()) < 0.022
+    assert np.corrcoef(risk, truth_new)[0, 1] > 0.96
 
 
 def test_overconfident_trees_are_corrected() -> None:
-    """Trees grown far too long say far too much; Platt scaling takes it back, the raw scores do not."""
-    wild = Training(Learner(rounds=300, learning_rate=0.3, leaves=31, min_leaf_rows=5), 5, 2, ())
+    """Trees grown far too long say far too much, and Platt scaling takes it back.
+
+    In 10 draws the raw scores had slopes from 0.38 to 0.43, the scaled ones from 1.07 to 1.33.
+    """
+    wild = Training(Learner(rounds=150, learning_rate=0.3, leaves=15, min_leaf_rows=5), 5, 1, ())
     X, churned, _, ids = population(2500, 3)
     model = fit_churn(X, churned, ids, wild)
     X_new, churned_new, _, _ = population(10_000, 4)
@@ -48,8 +51,8 @@ def test_overconfident_trees_are_corrected() -> None:
         log_odds = logit(np.clip(risk, 1e-6, 1 - 1e-6))[:, None]
         return float(LogisticRegression(C=1e6).fit(log_odds, churned_new).coef_[0, 0])
 
-    assert slope_of(ChurnModel(model.booster, 1.0, 0.0).predict(X_new, 2)) < 0.4
-    assert 0.75 < slope_of(model.predict(X_new, 2)) < 1.35
+    assert slope_of(ChurnModel(model.booster, 1.0, 0.0).predict(X_new, 1)) < 0.5
+    assert 0.9 < slope_of(model.predict(X_new, 1)) < 1.5
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -109,5 +112,5 @@ def test_the_same_model_twice_and_one_row_alone_as_in_a_batch() -> None:
     X, churned, _, ids = population(1500, 8)
     first, second = (fit_churn(X, churned, ids, TRAINING) for _ in range(2))
     assert first.as_files() == second.as_files()
-    whole = first.predict(X, 2)
+    whole = first.predict(X, 1)
     np.testing.assert_array_equal([first.predict(X[[row]], 1)[0] for row in range(0, 1500, 75)], whole[::75])

@@ -92,4 +92,4 @@ def test_a_bundle_of_other_code_is_not_published(published: Path, monkeypatch: p
 def test_nothing_published_is_a_pickle(published: Path) -> None:
     files = [path for path in (published / "mlartifacts").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {path.suffix for path in files if path.suffix} <= {".txt", ".json", ".py", ".yaml", ".yml", ".html"}
-    assert {path.name for path in files if not path.suffix} == {"MLmodel"}
+    assert {path.name for path in files if not path.suffix} == {"MLmodel", "registered_model_meta"}

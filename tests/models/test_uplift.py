@@ -1,0 +1,190 @@
+"""Effects per arm against populations whose effects are known."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapport.contracts.params import Learner
+from rapport.models.boosting import Training
+from rapport.models.logged import Logged
+from rapport.models.uplift import LEAST_DECISIONS, LinearEffect, UpliftModel, fit_uplift
+
+TRAINING = Training(Learner(rounds=40, learning_rate=0.1, leaves=7, min_leaf_rows=30), 4, 1, ())
+ARMS = ("none", "call", "mail")
+NONE = np.zeros(2)
+
+
+def logged(rows: int, seed: int, constant: np.ndarray = NONE, varying: np.ndarray = NONE) -> tuple[Logged, np.ndarray]:
+    """Return a log targeted by the first feature with known propensities, and the true effect of each arm.
+
+    The effect of arm a is constant[a] + varying[a] × the second feature; the outcome's noise has deviation 10.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 3)).astype(np.float32)
+    chance = np.column_stack([np.full(rows, 0.4), 0.3 + 0.15 * np.tanh(X[:, 0]), 0.3 - 0.15 * np.tanh(X[:, 0])])
+    arm = (rng.random(rows)[:, None] > chance.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    effect = np.column_stack([np.zeros(rows), constant + varying * X[:, [1]]])
+    made = Logged(
+        arms=ARMS,
+        X=X,
+        arm=arm,
+        propensity=chance[np.arange(rows), arm],
+        money=20.0 * X[:, 0] + effect[np.arange(rows), arm] + rng.normal(0, 10, rows),
+        retained=np.ones(rows),
+        retention_value=50.0,
+        ids=pd.Series([f"s{at}" for at in range(rows)], dtype="str"),
+        eligible=np.ones((rows, 3), dtype=bool),
+    )
+    return made, effect
+
+
+def lines_of(model: UpliftModel) -> list[LinearEffect]:
+    return [line for line in model.effects if line is not None]
+
+
+def test_constant_effects_are_recovered_within_three_standard_errors() -> None:
+    """40 statements at 3 standard errors are all true in 90 % of runs; the seeds are fixed."""
+    truth = np.array([6.0, -4.0])
+    z = np.array([
+        (line.mean - effect) / np.sqrt(line.var_mean)
+        for seed in range(20)
+        for line, effect in zip(lines_of(fit_uplift(logged(1200, seed, truth)[0], TRAINING)), truth, strict=True)
+    ])  # fmt: skip
+    assert len(z) == 40
+    assert np.abs(z).max() < 3
+    # The mean square of 40 standard scores lies in this band in 99.8 % of runs if they are independent; they are so
+    # across the 20 draws, and correlated within a draw.
+    assert 0.4 < (z**2).mean() < 2.0
+    assert abs(z.mean()) < 3.1 / np.sqrt(20)
+
+
+def test_targeting_by_the_outcome_does_not_bias_the_effect() -> None:
+    """The plain difference of means is badly off in this log, so what is recovered above is no accident."""
+    made, _ = logged(1200, 0, np.array([6.0, -4.0]))
+    plain = made.money[made.arm == 1].mean() - made.money[made.arm == 0].mean()
+    assert plain > 6.0 + 3.0
+    (line, _) = lines_of(fit_uplift(made, TRAINING))
+    assert abs(line.mean - 6.0) < 3.0
+
+
+def test_heterogeneous_effects_are_ranked() -> None:
+    made, _ = logged(4000, 1, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
+    new, truth = logged(2000, 2, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
+    _, effect, error = fit_uplift(made, TRAINING).predict(new.X, 1)
+    # in 10 draws at least 0.90 and 0.82
+    assert np.corrcoef(effect[:, 1], truth[:, 1])[0, 1] > 0.85
+    assert np.corrcoef(effect[:, 2], truth[:, 2])[0, 1] > 0.75
+    assert (error[:, 1:] > 0).all()
+    assert (effect[:, 0] == 0).all()
+    assert (error[:, 0] == 0).all()
+    gained = truth[np.arange(2000), effect.argmax(axis=1)].mean()
+    assert gained > 0.85 * truth.max(axis=1).mean()
+
+
+def test_no_effect_fades_to_no_gain() -> None:
+    """Where no arm does anything, slopes shrink and nobody is promised what the noise alone would promise."""
+    slopes, promised, noise = [], [], []
+    for seed in range(10):
+        made, _ = logged(1200, 100 + seed)
+        model = fit_uplift(made, TRAINING)
+        mu, effect, error = model.predict(made.X, 1)
+        slopes += [line.slope for line in lines_of(model)]
+        promised.append(effect.max(axis=1).mean())
+        noise.append((mu - mu[:, [0]]).max(axis=1).mean())
+        # the best of three averages, two of them noise of about `error`, is within three of the larger
+        assert promised[-1] < 3 * error[:, 1:].max(axis=1).mean()
+    assert np.median(slopes) == 0.0
+    assert np.mean(slopes) < 0.2
+    assert np.mean(promised) < 0.75 * np.mean(noise)
+
+
+def test_real_heterogeneity_keeps_its_slope() -> None:
+    made, _ = logged(4000, 1, varying=np.array([8.0, -5.0]))
+    assert all(line.slope > 0.5 for line in lines_of(fit_uplift(made, TRAINING)))
+
+
+@pytest.mark.parametrize(("decisions", "known"), [(LEAST_DECISIONS - 1, False), (LEAST_DECISIONS, True)])
+def test_a_rare_arm_has_no_effect_rather_than_a_guess(decisions: int, known: bool) -> None:
+    made, _ = logged(1200, 3, np.array([6.0, -4.0]))
+    mails = np.flatnonzero(made.arm == 2)
+    keep = np.ones(len(made), dtype=bool)
+    keep[mails[decisions:]] = False
+    model = fit_uplift(made.take(keep), TRAINING)
+    _, effect, error = model.predict(made.X[:5], 1)
+    assert model.effects[0] is not None
+    assert (model.effects[1] is not None) == known
+    assert np.isfinite(effect[:, :2]).all()
+    assert np.isfinite(error[:, :2]).all()
+    assert (np.isfinite(effect[:, 2]) == known).all()
+    assert (np.isfinite(error[:, 2]) == known).all()
+
+
+def test_without_controls_no_effect_is_known() -> None:
+    made, _ = logged(600, 3)
+    model = fit_uplift(made.take(made.arm != 0), TRAINING)
+    assert model.effects == (None, None)
+    assert np.isnan(model.predict(made.X[:5], 1)[1][:, 1:]).all()
+
+
+def test_only_those_who_may_receive_an_arm_count_towards_it() -> None:
+    """An arm given by hand to people it is not for, 200 times, says nothing of those it is for."""
+    made, _ = logged(1200, 3)
+    eligible = made.eligible.copy()
+    eligible[made.arm == 2, 2] = False
+    model = fit_uplift(replace(made, eligible=eligible), TRAINING)
+    assert model.effects[1] is None
+    assert model.effects[0] is not None
+
+
+def test_an_effect_is_that_of_the_eligible() -> None:
+    """Arm 2 gives 30 to those it is for and costs the others 30."""
+    made, _ = logged(3000, 5)
+    may = made.X[:, 2] > 0
+    money = made.money + np.where(made.arm == 2, np.where(may, 30.0, -30.0), 0.0)
+    eligible = np.column_stack([np.ones((3000, 2), dtype=bool), may])
+    line = fit_uplift(replace(made, money=money, eligible=eligible), TRAINING).effects[1]
+    assert line is not None
+    assert abs(line.mean - 30.0) < 3 * np.sqrt(line.var_mean)
+
+
+def test_doubled_rows_of_a_stakeholder_do_not_halve_the_variance() -> None:
+    """Each stakeholder's decision written four times is no more evidence than once."""
+    made, _ = logged(800, 6, np.array([6.0, -4.0]))
+    four = np.tile(np.arange(800), 4)
+    copied = replace(
+        made, X=made.X[four], arm=made.arm[four], propensity=made.propensity[four], money=made.money[four],
+        retained=made.retained[four], eligible=made.eligible[four], ids=made.ids.iloc[four].reset_index(drop=True),
+    )  # fmt: skip
+    slow = replace(TRAINING, learner=TRAINING.learner.model_copy(update={"rounds": 5}))
+    once, often = (lines_of(fit_uplift(log, slow)) for log in (made, copied))
+    for a, b in zip(once, often, strict=True):
+        assert b.var_mean == pytest.approx(a.var_mean, rel=0.2)
+
+
+def test_the_line_and_its_error_by_hand() -> None:
+    line = LinearEffect(mean=2.0, slope=0.5, centre=10.0, var_mean=0.09, var_slope=0.04, covariance=0.01)
+    contrast = np.array([10.0, 12.0, 8.0])
+    assert line.effect(contrast).tolist() == [2.0, 3.0, 1.0]
+    assert line.standard_error(contrast) == pytest.approx(np.sqrt([0.09, 0.09 + 0.16 + 0.04, 0.09 + 0.16 - 0.04]))
+
+
+def test_files_give_identical_predictions() -> None:
+    made, _ = logged(1200, 3, np.array([6.0, -4.0]))
+    model = fit_uplift(made.take(made.arm < 2), TRAINING)  # one arm known, one not
+    files = {k: v if isinstance(v, str) else json.loads(json.dumps(v)) for k, v in model.as_files().items()}
+    again = UpliftModel.from_files(files)
+    assert (again.arms, again.effects) == (model.arms, model.effects)
+    for told, kept in zip(again.predict(made.X, 1), model.predict(made.X, 1), strict=True):
+        np.testing.assert_array_equal(told, kept)
+
+
+def test_the_same_model_twice_and_one_row_alone_as_in_a_batch() -> None:
+    made, _ = logged(1200, 3)
+    first, second = (fit_uplift(made, TRAINING) for _ in range(2))
+    assert first.as_files() == second.as_files()
+    whole = np.stack(first.predict(made.X, 1))
+    alone = np.stack([np.stack(first.predict(made.X[[row]], 1))[:, 0] for row in range(0, 1200, 100)], axis=1)
+    np.testing.assert_array_equal(alone, whole[:, ::100])
