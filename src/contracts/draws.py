@@ -11,7 +11,7 @@ def uniform_by_id(ids: pd.Series, salt: str) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each id, shape (n,); equal ids get equal numbers.
 
     >>> uniform_by_id(pd.Series(["a", "b", "a"]), "holdout 1").round(4).tolist()
-    [0.2193, 0.7325, 0.2193]
+    [0.0619, 0.4512, 0.0619]
     """
     key = hashlib.sha256(salt.encode()).hexdigest()[:16]
     hashed = pd.util.hash_array(ids.to_numpy(dtype=object), hash_key=key, categorize=False)

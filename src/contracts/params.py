@@ -182,10 +182,11 @@ def parse_params(document: object, where: str = "params.yaml") -> Params:
     Raises:
         ParamsError: a key is unknown or missing, or a value out of bounds; the first fault is named, the rest counted.
 
-    >>> parse_params({"clocks": 1})
-    Traceback (most recent call last):
-        ...
-    rapport.contracts.errors.ParamsError: params.yaml, source: expected a value for this key; got nothing. ...
+    >>> try:
+    ...     parse_params({"clocks": 1})
+    ... except ParamsError as fault:
+    ...     print(fault)
+    params.yaml, clocks: expected no such key; got 1. To mend it: correct or remove the key (4 more faults after this one).
     """
     if not isinstance(document, Mapping):
         raise ParamsError(where, "a mapping of sections", type(document).__name__, "see docs/contract.md")

@@ -96,7 +96,8 @@ def _event_features(history: History, params: Params) -> EventFeatures:
     as_of = instant_micros(params.clock.as_of)
     known = history.events[(history.events["at"] < as_of) & (history.events["known"] < as_of)]
     contacts = {contact_type(arm) for arm in params.interventions.arms}
-    aside = {*contacts, slug(params.outcome.churn.event or "")}
+    leaving = params.outcome.churn.event
+    aside = contacts if leaving is None else {*contacts, slug(leaving)}
     counts = known.loc[~known["event_type"].isin(aside), "event_type"].value_counts()
     frequent = sorted(counts.index, key=lambda name: (-counts[name], name))[: params.features.max_event_types]
     valued = known.loc[known["amount"].notna(), "event_type"].unique()

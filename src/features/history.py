@@ -57,8 +57,8 @@ def slugs_of(event_types: Iterable[str], arms: Iterable[str]) -> dict[str, str]:
         if name in owner:
             fix = "rename one of them"
             raise InputError("events, column event_type", "types that differ in letters or digits",
-                             f"{event_type!r} beside {owner[name]!r}", fix)  # fmt: skip
-        owner[name] = slugs[event_type] = name
+                             f"{event_type!r} beside {owner[name]}", fix)  # fmt: skip
+        owner[name] = repr(event_type)
         slugs[event_type] = name
     return slugs
 

@@ -87,10 +87,12 @@ def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
     """Return the uplift model of logged decisions, propensities all known or estimated.
 
     Args:
-        logged: n decisions.
+        logged: n decisions; n may be 0, as where one decision is left out of a log of one.
         training: how trees are grown; nuisances are cross-fitted over `learner.folds` folds by stakeholder.
     """
     arms = len(logged.arms)
+    if len(logged) == 0:
+        return UpliftModel(fit_outcomes(logged, training), logged.arms, (None,) * (arms - 1))
     mu = np.empty((len(logged), arms))
     for inside, others in logged.splits(training.learner.folds, training.seed + 3):
         mu[inside] = fit_outcomes(others, training).predict(logged.X[inside], arms, training.threads)

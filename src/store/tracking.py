@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "scipy")
 _DIGEST_TAG = "rapport.model_digest"
+_QUIET_AND_BOUNDED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server answers in seconds instead of minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,12 @@ def tracking_uri(root: Path | None = None) -> str:
 @contextmanager
 def connected() -> Iterator["MlflowClient"]:
     """Yield a client of the tracking store; a new SQLite store is created once, under a lock."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    for name, setting in _QUIET_AND_BOUNDED.items():
+        os.environ.setdefault(name, setting)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow warns of its own internals; its errors still come through
         import mlflow
 
+        warnings.simplefilter("ignore")  # after the import, which sets filters of its own; errors still come through
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(tracking_uri())

@@ -1,12 +1,14 @@
 """A row sees what was known strictly before its instant: leaks planted on purpose, a slow oracle, and determinism."""
 
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapport.contracts.cells import Origin
@@ -21,7 +23,10 @@ HORIZON, WINDOWS, SNAPSHOTS, EVERY = 30, (7, 60), 3, 40
 SNAPSHOT_INSTANTS = [AS_OF - (HORIZON + EVERY * back) * DAY for back in (2, 1, 0)]
 LATEST = SNAPSHOT_INSTANTS[-1]  # the last instant whose horizon is over at AS_OF
 PEOPLE = ["ann", "bob", "cyd", "dee"]
-SINCE = {"ann": AS_OF - 900 * DAY, "bob": AS_OF - 100 * DAY, "cyd": AS_OF - 70 * DAY - 1, "dee": AS_OF - 400 * DAY}
+SINCE = defaultdict(
+    lambda: AS_OF - 500 * DAY,
+    {"ann": AS_OF - 900 * DAY, "bob": AS_OF - 100 * DAY, "cyd": AS_OF - 70 * DAY - 1, "dee": AS_OF - 400 * DAY},
+)
 ARMS = ("none", "call", "mail")
 TABLES = ("decisions", "snapshots", "population")
 
@@ -47,13 +52,13 @@ class Decided:
     arm: str
 
 
-def params(threads: int = 2, **features: Any) -> Params:
+def params(threads: int = 2, as_of: int = AS_OF, **features: Any) -> Params:
     sections = {"windows_days": WINDOWS, "snapshots": SNAPSHOTS, "snapshot_every_days": EVERY, **features}
     return parse_params(
         {
             "threads": threads,
             "source": {"kind": "files"},
-            "clock": {"as_of": "2025-04-01", "horizon_days": HORIZON},
+            "clock": {"as_of": pd.Timestamp(as_of, unit="us").isoformat(), "horizon_days": HORIZON},
             "outcome": {"churn": {"event": "left"}, "value": {"buy": 0.5}, "retention_value": 100.0},
             "interventions": {"control": "none", "arms": {"call": {}, "mail": {}}},
             "features": sections,
@@ -119,6 +124,16 @@ def written(frame: pd.DataFrame, folder: Any) -> bytes:
     return content
 
 
+def assert_same_bytes(one: FeatureTables, other: FeatureTables, folder: Any) -> None:
+    for name in TABLES:
+        assert written(getattr(one, name), folder) == written(getattr(other, name), folder), name
+
+
+def same_cells(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return where two tables of one shape hold the same, missing beside missing included."""
+    return (one == other) | (one.isna() & other.isna())
+
+
 def random_past(seed: int, events: int = 120, decided: int = 16) -> tuple[list[Event], list[Decided]]:
     """Return a history full of ties in time and late records; nobody leaves."""
     rng = np.random.default_rng(seed)
@@ -130,110 +145,139 @@ def random_past(seed: int, events: int = 120, decided: int = 16) -> tuple[list[E
         kind = str(rng.choice(kinds))
         value = None if kind == "visit" else values[int(rng.integers(len(values)))]
         history.append(Event(str(rng.choice(PEOPLE)), at, known, kind, value))
-    log = []
+    log = [Decided(f"d {who}", who, LATEST - DAY, ARMS[at % 3]) for at, who in enumerate(PEOPLE)]
     for number in range(decided):
         at = AS_OF - int(rng.integers(0, 90)) * DAY
         log.append(Decided(f"d{number:02}", str(rng.choice(PEOPLE)), at, str(rng.choice(ARMS))))
     return history, log
 
 
+@cache
+def base(seed: int) -> FeatureTables:
+    """Return what a random past gives; tests share it, because building costs half a second."""
+    return build(*random_past(seed))
+
+
 # --- leaks: what comes at or after the instant changes no byte; one microsecond earlier it does -------------------
 
 
 FUTURE = {
-    "happens at as_of": Event("ann", AS_OF, AS_OF, "buy", 7.0),
-    "happens later": Event("ann", AS_OF + 5 * DAY, AS_OF + 5 * DAY, "score", 7.0),
-    "announced before, happens later": Event("ann", AS_OF + DAY, AS_OF - 50 * DAY, "buy", 7.0),
-    "known at as_of": Event("ann", AS_OF - 40 * DAY, AS_OF, "buy", 7.0),
-    "known later": Event("ann", AS_OF - 40 * DAY, AS_OF + DAY, "buy", 7.0),
-    "leaves at as_of": Event("ann", AS_OF, AS_OF, "left"),
-    "left, known at as_of": Event("ann", AS_OF - 40 * DAY, AS_OF, "left"),
-    "a new type, later": Event("ann", AS_OF + DAY, AS_OF + DAY, "webinar", 7.0),
-    "a new type, known at as_of": Event("ann", AS_OF - 40 * DAY, AS_OF, "webinar", 7.0),
-    "a value for a type without values": Event("ann", AS_OF - 40 * DAY, AS_OF, "visit", 7.0),
-}
+    "happens later": [
+        Event("ann", AS_OF, AS_OF, "buy", 7.0),
+        Event("bob", AS_OF + 5 * DAY, AS_OF + 5 * DAY, "score", 7.0),
+        Event("cyd", AS_OF + DAY, AS_OF - 50 * DAY, "buy", 7.0),  # announced before
+        Event("dee", AS_OF, AS_OF, "left"),
+    ],
+    "known later": [
+        Event("ann", AS_OF - 40 * DAY, AS_OF, "buy", 7.0),
+        Event("bob", AS_OF - 40 * DAY, AS_OF + DAY, "visit"),
+        Event("cyd", AS_OF - 40 * DAY, AS_OF, "left"),
+        Event("dee", AS_OF - 1, AS_OF, "score", 7.0),
+    ],
+    "new columns": [
+        Event("ann", AS_OF + DAY, AS_OF + DAY, "webinar", 7.0),
+        Event("bob", AS_OF - 40 * DAY, AS_OF, "survey", 7.0),
+        Event("cyd", AS_OF - 40 * DAY, AS_OF, "visit", 7.0),  # the first visit with a value
+    ],
+    "the whole history again": [Event(e.who, e.at, AS_OF + at % 9, e.kind, e.value)
+                                for at, e in enumerate(random_past(1)[0])],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("extra", FUTURE.values(), ids=FUTURE.keys())
-def test_an_event_of_the_future_changes_no_byte(extra, tmp_path):
+def test_events_of_the_future_change_no_byte(extra, tmp_path):
     events, log = random_past(1)
-    before, after = build(events, log), build([*events, extra], log)
+    before, after = base(1), build([*events, *extra], log)
     assert after.features == before.features
-    for name in TABLES:
-        assert written(getattr(after, name), tmp_path) == written(getattr(before, name), tmp_path), name
+    assert_same_bytes(after, before, tmp_path)
 
 
-PLANTED = {
-    "happens at as_of − 1 µs": Event("ann", AS_OF - 1, AS_OF - 1, "buy", 7.0),
-    "known at as_of − 1 µs": Event("ann", AS_OF - 40 * DAY, AS_OF - 1, "buy", 7.0),
-    "leaves at as_of − 1 µs": Event("ann", AS_OF - 1, AS_OF - 1, "left"),
-    "a new type at as_of − 1 µs": Event("ann", AS_OF - 40 * DAY, AS_OF - 1, "webinar", 7.0),
-    "a value for a type without values": Event("ann", AS_OF - 40 * DAY, AS_OF - 1, "visit", 7.0),
-}
-
-
-@pytest.mark.parametrize("extra", PLANTED.values(), ids=PLANTED.keys())
-def test_one_microsecond_earlier_turns_the_alarm_on(extra, tmp_path):
+def test_one_microsecond_earlier_they_change_the_population():
     events, log = random_past(1)
-    before, after = build(events, log), build([*events, extra], log)
-    assert written(after.population, tmp_path) != written(before.population, tmp_path)
+    extra = [
+        Event("ann", AS_OF - 1, AS_OF - 1, "buy", 7.0),
+        Event("bob", AS_OF - 40 * DAY, AS_OF - 1, "buy", 7.0),
+        Event("cyd", AS_OF - 40 * DAY, AS_OF - 1, "left"),
+    ]
+    before, after = (each.population.set_index("stakeholder_id") for each in (base(1), build([*events, *extra], log)))
+    assert after.index.tolist() == ["ann", "bob", "dee"]
+    changed = ~same_cells(before.loc[after.index], after)
+    assert set(changed.columns[changed.loc["ann"]]) == {
+        *("buy_count_7d", "buy_count_60d", "buy_sum_7d", "buy_sum_60d", "buy_last", "buy_days_since")
+    }
+    assert (
+        {"buy_count_60d", "buy_sum_60d"}
+        <= set(changed.columns[changed.loc["bob"]])
+        <= {*("buy_count_60d", "buy_sum_60d", "buy_last", "buy_days_since")}
+    )
+    assert not changed.loc["dee"].any()
 
 
-def test_many_future_events_at_once_change_no_byte(tmp_path):
-    events, log = random_past(2)
-    late = [replace(event, known=AS_OF + at % 9) for at, event in enumerate(events)]
-    later = [replace(event, at=2 * AS_OF - event.at, known=AS_OF) for event in events]
-    before, after = build(events, log), build([*late, *events, *later], log)
-    for name in TABLES:
-        assert written(getattr(after, name), tmp_path) == written(getattr(before, name), tmp_path), name
+def test_one_microsecond_earlier_they_make_columns():
+    events, log = random_past(1)
+    extra = [
+        Event("bob", AS_OF - 40 * DAY, AS_OF - 1, "survey", 7.0),
+        Event("cyd", AS_OF - 40 * DAY, AS_OF - 1, "visit", 7.0),
+    ]
+    new = set(feature_names(build([*events, *extra], log))) - set(feature_names(base(1)))
+    assert new == {
+        *("survey_count_7d", "survey_count_60d", "survey_sum_7d", "survey_sum_60d", "survey_last", "survey_days_since"),
+        *("visit_sum_7d", "visit_sum_60d", "visit_last"),
+    }
 
 
-OWN = {"decisions": [Decided("d", "ann", LATEST, "none")], "snapshots": []}
+SIGHTS = [  # (happened, known, seen by a row at LATEST)
+    (LATEST, LATEST, False),
+    (LATEST + 3 * DAY, LATEST + 3 * DAY, False),
+    (LATEST - 20 * DAY, LATEST, False),
+    (LATEST - 20 * DAY, LATEST + 1, False),
+    (LATEST + 1, LATEST - 9 * DAY, False),
+    (LATEST - 1, LATEST - 1, True),
+    (LATEST - 20 * DAY, LATEST - 1, True),
+]
 
 
-@pytest.mark.parametrize("table", OWN)
-@pytest.mark.parametrize(
-    ("at", "known", "seen"),
-    [
-        (LATEST, LATEST, False),
-        (LATEST + 3 * DAY, LATEST + 3 * DAY, False),
-        (LATEST - 20 * DAY, LATEST, False),
-        (LATEST - 20 * DAY, LATEST + 1, False),
-        (LATEST + 1, LATEST - 9 * DAY, False),
-        (LATEST - 1, LATEST - 1, True),
-        (LATEST - 20 * DAY, LATEST - 1, True),
-    ],
-)
-@pytest.mark.parametrize("kind", ["buy", "visit", "score"])
-def test_rows_of_the_past_see_only_their_own_past(table, at, known, seen, kind, tmp_path):
-    """The rows' instant lies before as_of: here the outcome may change, the features only through the planted ones."""
-    events, _ = random_past(3)
-    value = None if kind == "visit" else 7.0
-    before, after = build(events, OWN[table]), build([*events, Event("ann", at, known, kind, value)], OWN[table])
+def test_rows_of_the_past_see_only_their_own_past(tmp_path):
+    """One person per sight and event type. The instant lies before as_of: outcomes may change, features may not."""
+    cases = [(kind, *sight) for kind in ("buy", "visit", "score") for sight in SIGHTS]
+    people = [f"p{number:02}" for number in range(len(cases))]
+    habit = [Event(who, LATEST - 70 * DAY, LATEST - 70 * DAY, kind, None if kind == "visit" else 1.0)
+             for who in people for kind in ("buy", "visit", "score")]  # fmt: skip
+    extra = [Event(who, at, known, kind, None if kind == "visit" else 7.0)
+             for who, (kind, at, known, _) in zip(people, cases, strict=True)]  # fmt: skip
+    log = [Decided(f"d {who}", who, LATEST, "none") for who in people]
+    before, after = build(habit, log, people, snapshots=1), build([*habit, *extra], log, people, snapshots=1)
+    seen = np.array([case[-1] for case in cases])
     names = feature_names(before)
-    latest = [getattr(each, table).loc[lambda rows: rows["as_of"] == rows["as_of"].max()] for each in (before, after)]
-    one, other = (written(rows[names].reset_index(drop=True), tmp_path) for rows in latest)
     assert feature_names(after) == names
-    assert (one != other) == seen
+    for table in ("decisions", "snapshots"):
+        one, other = getattr(before, table), getattr(after, table)
+        assert one["stakeholder_id"].tolist() == people
+        hidden = [each.loc[~seen, names].reset_index(drop=True) for each in (one, other)]
+        assert written(hidden[0], tmp_path) == written(hidden[1], tmp_path)
+        assert (~same_cells(one[names], other[names])).any(axis=1).tolist() == seen.tolist()
+        bought = [3.5 if kind == "buy" and at >= LATEST else 0.0 for kind, at, _, _ in cases]
+        assert (other["money"] - one["money"]).tolist() == bought, "the outcome does see what the features must not"
 
 
-def test_outcomes_do_see_what_the_features_must_not(tmp_path):
-    """The passing twin of the tests above: the same event is not simply lost."""
-    events, _ = random_past(3)
-    log = OWN["decisions"]
-    before, after = build(events, log), build([*events, Event("ann", LATEST, LATEST, "buy", 7.0)], log)
-    assert after.decisions["money"].tolist() == [before.decisions["money"].item() + 3.5]
-
-
-@pytest.mark.parametrize("arm", ARMS)
-@pytest.mark.parametrize(("at", "changes"), [(AS_OF, False), (AS_OF + 3 * DAY, False), (AS_OF - 1, True)])
-def test_a_decision_of_the_future_changes_no_byte(arm, at, changes, tmp_path):
-    events, log = random_past(4)
-    before, after = build(events, log), build(events, [*log, Decided("new", "ann", at, arm)])
+@pytest.mark.parametrize("changes", [False, True])
+def test_decisions_of_the_future_change_no_byte(changes, tmp_path):
+    """Decided at as_of: nothing. One microsecond earlier: the contact history of those who were contacted."""
+    at = AS_OF - 1 if changes else AS_OF
+    arms = {"ann": "call", "bob": "none", "cyd": "mail"}
+    new = [Decided(f"new {who}", who, at, arm) for who, arm in arms.items()]
+    later = [Decided("later", "dee", AS_OF + 3 * DAY, "call")]
+    events, log = random_past(1)
+    before, after = base(1), build(events, [*log, *new, *later])
     for name in ("decisions", "snapshots"):
-        assert written(getattr(after, name), tmp_path) == written(getattr(before, name), tmp_path), name
+        # Contacts of the last microsecond fall into outcome windows, so only there may anything but features differ.
+        one, other = (getattr(each, name)[feature_names(before)] if changes else getattr(each, name)
+                      for each in (before, after))  # fmt: skip
+        assert written(one, tmp_path) == written(other, tmp_path), name
+    changed = (~same_cells(before.population, after.population)).any(axis=1)
+    assert before.population["stakeholder_id"][changed].tolist() == (["ann", "cyd"] if changes else [])
     same = written(after.population, tmp_path) == written(before.population, tmp_path)
-    assert same != (changes and arm != "none"), "the control is no contact"
+    assert same != changes
 
 
 def test_a_decision_is_not_in_its_own_contact_history():
@@ -243,38 +287,31 @@ def test_a_decision_is_not_in_its_own_contact_history():
         Decided("next", "ann", LATEST, "none"),
         Decided("other", "bob", LATEST, "call"),
     ]
-    rows = build([Event("ann", AS_OF - 9 * DAY, AS_OF - 9 * DAY, "buy", 1.0)], log).decisions.set_index("decision_id")
+    rows = build([], log).decisions.set_index("decision_id")
     assert rows["contact_call_count_7d"].to_dict() == {"first": 0, "same instant": 0, "next": 1, "other": 0}
     assert rows["contact_mail_count_7d"].to_dict() == {"first": 0, "same instant": 0, "next": 1, "other": 0}
-    assert rows.loc["next", "contact_call_days_since"] == 1 / DAY
-    assert rows["contact_call_days_since"].isna().to_dict() == {
-        "first": True,
-        "same instant": True,
-        "next": False,
-        "other": True,
-    }
+    assert rows["contact_call_days_since"].dropna().to_dict() == {"next": 1 / DAY}
 
 
 # --- a row does not depend on the rows beside it --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", ["ann", "cyd"])
 def test_a_stakeholder_alone_gets_the_features_it_gets_among_others(who):
-    events, log = random_past(5)
-    everyone = build(events, log)
+    events, log = random_past(1)
+    everyone = base(1)
     alone = build([e for e in events if e.who == who], [d for d in log if d.who == who], [who])
-    names = feature_names(everyone)
-    assert feature_names(alone) == names
+    assert feature_names(alone) == feature_names(everyone)
     for name in TABLES:
         batch = getattr(everyone, name)
         mine = batch[batch["stakeholder_id"] == who].reset_index(drop=True)
-        assert len(mine) > 0
+        assert 0 < len(mine) < len(batch)
         pd.testing.assert_frame_equal(getattr(alone, name), mine, check_exact=True)
 
 
 def test_a_snapshot_does_not_depend_on_the_other_snapshots():
-    events, log = random_past(6)
-    three, one = build(events, log).snapshots, build(events, log, snapshots=1).snapshots
+    events, log = random_past(1)
+    three, one = base(1).snapshots, build(events, log, snapshots=1).snapshots
     latest = three[three["as_of"] == three["as_of"].max()].reset_index(drop=True)
     assert len(three) > len(one) > 0
     pd.testing.assert_frame_equal(one, latest, check_exact=True)
@@ -282,18 +319,15 @@ def test_a_snapshot_does_not_depend_on_the_other_snapshots():
 
 def test_a_decision_a_snapshot_and_the_population_at_one_instant_agree():
     """One definition of a feature: the three tables differ in keys alone."""
-    events, _ = random_past(7)
+    events, _ = random_past(1)
     log = [Decided(f"d {who}", who, LATEST, "none") for who in PEOPLE]
     built = build(events, log)
     names = feature_names(built)
     latest = built.snapshots[built.snapshots["as_of"] == built.snapshots["as_of"].max()].reset_index(drop=True)
-    pd.testing.assert_frame_equal(built.decisions[names], latest[names], check_exact=True)
-    outcome = ["churned", "money", "value", "contacts"]
-    pd.testing.assert_frame_equal(built.decisions[outcome], latest[outcome], check_exact=True)
-    moved = params().model_copy(
-        update={"clock": params().clock.model_copy(update={"as_of": pd.Timestamp(LATEST, unit="us")})}
-    )
-    then = featurize(stakeholder_table(PEOPLE), event_table(events), decision_table(log), moved).population
+    assert len(latest) == len(PEOPLE)
+    shared = [*names, "churned", "money", "value", "contacts"]
+    pd.testing.assert_frame_equal(built.decisions[shared], latest[shared], check_exact=True)
+    then = build(events, log, as_of=LATEST).population
     pd.testing.assert_frame_equal(then[names], latest[names], check_exact=True)
 
 
@@ -381,12 +415,13 @@ DECIDED = st.lists(st.tuples(st.sampled_from(PEOPLE), TIMES, st.sampled_from(ARM
 )
 
 
+@settings(max_examples=8)
 @given(EVENTS, DECIDED)
 def test_features_and_rows_agree_with_loops(events, log):
     assert_agrees_with_the_oracle(events, log)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_long_histories_agree_with_loops(seed):
     """Five hundred events on few days: many ties, many late records."""
     events, log = random_past(seed, events=500, decided=40)
@@ -413,40 +448,32 @@ def test_among_ties_in_time_the_last_value_is_the_one_known_last():
     tied = [
         Event("ann", at, at + 5, "score", 1.0),
         Event("ann", at, at + 1, "score", 9.0),
-        Event("ann", at, at, "score"),
+        Event("ann", at, at + 9, "score"),
     ]
-    assert build(tied, []).population["score_last"].iloc[0] == 1.0
-    assert build([tied[1], tied[2]], []).population["score_last"].iloc[0] == 9.0
+    other = [Event("bob", at, at + 1, "score", 1.0), Event("bob", at, at + 5, "score", 9.0)]
+    assert build([*tied, *other], []).population["score_last"].tolist()[:2] == [1.0, 9.0]
 
 
 # --- determinism ------------------------------------------------------------------------------------------------------
 
 
-def test_two_runs_and_any_number_of_threads_give_the_same_bytes(tmp_path):
-    events, log = random_past(8)
-    first = build(events, log)
-    for other in (build(events, log), build(events, log, threads=1), build(events, log, threads=3)):
-        assert other.features == first.features
-        for name in TABLES:
-            assert written(getattr(other, name), tmp_path) == written(getattr(first, name), tmp_path), name
+@pytest.mark.parametrize("threads", [2, 1])
+def test_two_runs_and_any_number_of_threads_give_the_same_bytes(threads, tmp_path):
+    again = build(*random_past(1), threads=threads)
+    assert again is not base(1)
+    assert again.features == base(1).features
+    assert_same_bytes(again, base(1), tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_the_input_does_not_matter(seed, tmp_path):
-    events, log = random_past(9, events=300)
-    first = build(events, log)
-    rng = np.random.default_rng(seed)
+def test_the_order_of_the_input_does_not_matter(tmp_path):
+    events, log = random_past(1)
+    first = base(1)
+    rng = np.random.default_rng(0)
     shuffled = build([events[at] for at in rng.permutation(len(events))], [log[at] for at in rng.permutation(len(log))])
     assert shuffled.features == first.features
     for name in ("snapshots", "population"):
         assert written(getattr(shuffled, name), tmp_path) == written(getattr(first, name), tmp_path), name
     # Decision rows keep the order of the decisions table, which the ingest stage sorts.
+    assert shuffled.decisions["decision_id"].tolist() != first.decisions["decision_id"].tolist()
     one, other = (each.decisions.sort_values("decision_id", ignore_index=True) for each in (first, shuffled))
     assert written(one, tmp_path) == written(other, tmp_path)
-
-
-def test_an_event_in_the_table_twice_counts_twice(tmp_path):
-    """The passing twin of the shuffle: other content does change the bytes."""
-    events, log = random_past(9)
-    first, other = build(events, log), build([*events, events[0]], log)
-    assert any(written(getattr(first, name), tmp_path) != written(getattr(other, name), tmp_path) for name in TABLES)

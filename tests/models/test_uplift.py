@@ -74,14 +74,14 @@ def test_heterogeneous_effects_are_ranked() -> None:
     made, _ = logged(4000, 1, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
     new, truth = logged(2000, 2, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
     _, effect, error = fit_uplift(made, TRAINING).predict(new.X, 1)
-    # in 10 draws at least 0.90 and 0.82
-    assert np.corrcoef(effect[:, 1], truth[:, 1])[0, 1] > 0.85
-    assert np.corrcoef(effect[:, 2], truth[:, 2])[0, 1] > 0.75
+    # In 10 draws the correlations were at least 0.97 and 0.88, the gain 0.96 of the possible one.
+    assert np.corrcoef(effect[:, 1], truth[:, 1])[0, 1] > 0.93
+    assert np.corrcoef(effect[:, 2], truth[:, 2])[0, 1] > 0.80
     assert (error[:, 1:] > 0).all()
     assert (effect[:, 0] == 0).all()
     assert (error[:, 0] == 0).all()
     gained = truth[np.arange(2000), effect.argmax(axis=1)].mean()
-    assert gained > 0.85 * truth.max(axis=1).mean()
+    assert gained > 0.9 * truth.max(axis=1).mean()
 
 
 def test_no_effect_fades_to_no_gain() -> None:
@@ -98,7 +98,7 @@ def test_no_effect_fades_to_no_gain() -> None:
         assert promised[-1] < 3 * error[:, 1:].max(axis=1).mean()
     assert np.median(slopes) == 0.0
     assert np.mean(slopes) < 0.2
-    assert np.mean(promised) < 0.75 * np.mean(noise)
+    assert np.mean(promised) < 0.6 * np.mean(noise)  # 0.36 measured
 
 
 def test_real_heterogeneity_keeps_its_slope() -> None:

@@ -1,0 +1,197 @@
+"""A training's bundle, and out-of-fold predictions in which no stakeholder's own outcome has a say."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapport.contracts.params import Params, parse_params
+from rapport.models.training import LEAST_LEARNT, Rows, Trained, train
+
+N, DECIDED = 500, 900
+FEATURES = [("plan", "category"), ("use", "value"), ("age", "days")]
+NAMES = ("none", "call", "mail")
+
+
+def params(**changes: object) -> Params:
+    return parse_params({
+        "seed": 3,
+        "threads": 1,
+        "source": {"kind": "files"},
+        "clock": {"as_of": "2025-01-01", "horizon_days": 90},
+        "outcome": {"churn": {"event": "churned"}, "value": {}, "retention_value": 40.0},
+        "interventions": {"control": "none", "arms": {"call": {"cost": 5.0}, "mail": {"cost": 1.0}}},
+        "learner": {"rounds": 15, "learning_rate": 0.1, "leaves": 7, "min_leaf_rows": 25, "folds": 3},
+        **changes,
+    })  # fmt: skip
+
+
+def features(rng: np.random.Generator, rows: int) -> pd.DataFrame:
+    return pd.DataFrame({
+        "plan": pd.array(np.array(["free", "pro", "team"], dtype=object)[rng.integers(0, 3, rows)], dtype="str"),
+        "use": rng.normal(size=rows),
+        "age": rng.exponential(100.0, rows),
+    })  # fmt: skip
+
+
+def tables(instants: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return decisions and snapshots; some stakeholders of the snapshots had a contact."""
+    rng = np.random.default_rng(0)
+    snapshots = pd.concat([
+        features(rng, N).assign(stakeholder_id=[f"s{i}" for i in range(N)],
+                                as_of=pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(days=90 * at),
+                                contacts=(rng.random(N) < 0.1).astype("int64"))
+        for at in range(instants)
+    ], ignore_index=True)  # fmt: skip
+    snapshots["churned"] = rng.random(len(snapshots)) < 0.2 + 0.3 * (snapshots["use"] < 0)
+    arm = rng.integers(0, 3, DECIDED)
+    decisions = features(rng, DECIDED).assign(
+        decision_id=[f"d{i}" for i in range(DECIDED)],
+        stakeholder_id=[f"s{i % N}" for i in range(DECIDED)],
+        kind="customer",
+        arm=pd.array(np.array(NAMES, dtype=object)[arm], dtype="str"),
+        propensity=np.where(np.arange(DECIDED) % 5 == 0, np.nan, 1 / 3),
+        iteration=np.where(np.arange(DECIDED) < N, 1, 2),
+        money=rng.normal(10, 3, DECIDED) + 4.0 * (arm == 1),
+    )
+    decisions["churned"] = rng.random(DECIDED) < 0.3
+    return decisions, snapshots
+
+
+def trained(decisions: pd.DataFrame, snapshots: pd.DataFrame, **changes: object) -> Trained:
+    eligible = np.ones((len(decisions), 3), dtype=bool)
+    return train(Rows(decisions, snapshots, FEATURES, eligible), params(**changes), lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def before() -> Trained:
+    return trained(*tables())
+
+
+PREDICTED = [f"{what}_{arm}" for what in ("mu", "effect", "effect_se") for arm in NAMES] + ["churn_risk"]
+
+
+def test_a_stakeholders_own_outcome_does_not_change_its_out_of_fold_prediction(before: Trained) -> None:
+    """Every outcome of one stakeholder is turned round; what was predicted of it stays the same to the last bit."""
+    decisions, snapshots = tables()
+    chosen = "s7"
+    mine, own = decisions["stakeholder_id"] == chosen, snapshots["stakeholder_id"] == chosen
+    decisions.loc[mine, "money"] = 5000.0
+    decisions.loc[mine, "churned"] = ~decisions.loc[mine, "churned"]
+    snapshots.loc[own, "churned"] = ~snapshots.loc[own, "churned"]
+    after = trained(decisions, snapshots)
+    assert mine.sum() == 2
+    for old, new in ((before.uplift_rows, after.uplift_rows), (before.churn_rows, after.churn_rows)):
+        columns = PREDICTED if "fold" in old else ["churn_risk"]
+        rows = old["stakeholder_id"] == chosen
+        assert rows.any()
+        pd.testing.assert_frame_equal(old.loc[rows, columns], new.loc[rows, columns], check_exact=True)
+        learned = [name for name in columns if not name.startswith("effect") or not name.endswith("none")]
+        assert (old.loc[~rows, learned] != new.loc[~rows, learned]).any().all(), "the change must reach the others"
+
+
+def test_a_stakeholder_is_in_one_fold_and_its_fold_mates_are_not_moved_either(before: Trained) -> None:
+    rows = before.uplift_rows
+    assert (rows.groupby("stakeholder_id")["fold"].nunique() == 1).all()
+    assert set(rows["fold"]) == {0, 1, 2}
+    decisions, snapshots = tables()
+    decisions.loc[rows["fold"] == 1, "money"] += 1000.0
+    after = trained(decisions, snapshots).uplift_rows
+    same = (after["mu_call"] == rows["mu_call"]).to_numpy()
+    assert same[rows["fold"] == 1].all()
+    assert not same[rows["fold"] != 1].any()
+
+
+def test_the_out_of_fold_table_carries_what_was_logged(before: Trained) -> None:
+    decisions, _ = tables()
+    rows = before.uplift_rows
+    assert list(rows["decision_id"]) == list(decisions["decision_id"])
+    assert rows["value"].to_numpy() == pytest.approx(decisions["money"] + 40.0 * (1 - decisions["churned"]))
+    np.testing.assert_array_equal(np.array(NAMES)[rows["arm"]], decisions["arm"])
+    known = decisions["propensity"].notna()
+    np.testing.assert_array_equal(rows["propensity_logged"], known)
+    assert (rows.loc[known, "propensity"] == 1 / 3).all()
+    assert rows.loc[~known, "propensity"].between(0.1, 0.7).all()
+    assert rows[PREDICTED].notna().all(axis=None)
+    assert (rows[["effect_none", "effect_se_none"]] == 0).all(axis=None)
+
+
+def test_the_log_counts_by_iteration_and_arm(before: Trained) -> None:
+    decisions, snapshots = tables()
+    untouched = snapshots[snapshots["contacts"] == 0]
+    log = json.loads(json.dumps(before.log))
+    assert log["churn"] == {"rows": len(untouched), "churned": int(untouched["churned"].sum()),
+                            "split": "later time and other stakeholders"}  # fmt: skip
+    assert log["uplift"]["rows"] == DECIDED
+    assert log["uplift"]["by_iteration"] == {"1": N, "2": DECIDED - N}
+    assert log["uplift"]["by_arm"] == {name: int((decisions["arm"] == name).sum()) for name in NAMES}
+    assert log["uplift"]["propensity_estimated"] == DECIDED // 5
+
+
+def test_without_decisions_there_is_churn_risk_and_no_uplift() -> None:
+    decisions, snapshots = tables()
+    said: list[str] = []
+    rows = Rows(decisions.iloc[:0], snapshots, FEATURES, np.ones((0, 3), dtype=bool))
+    result = train(rows, params(), said.append)
+    assert result.bundle.uplift is None
+    assert result.uplift_rows.empty
+    assert result.log["uplift"] == {"rows": 0, "by_iteration": {}, "by_arm": dict.fromkeys(NAMES, 0),
+                                    "propensity_estimated": 0}  # fmt: skip
+    assert any("no logged decisions" in line for line in said)
+    predicted = result.bundle.predict(snapshots)
+    assert (predicted.effect[:, 0] == 0).all()
+    assert np.isnan(predicted.effect[:, 1:]).all()
+    assert np.isnan(predicted.effect_se[:, 1:]).all()
+    assert predicted.churn_risk.std() > 0.05
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 40])
+def test_a_handful_of_decisions_trains_and_knows_no_effect(rows: int) -> None:
+    decisions, snapshots = tables()
+    result = trained(decisions.iloc[:rows], snapshots)
+    assert result.bundle.uplift is not None
+    assert result.bundle.uplift.effects == (None, None)
+    assert len(result.uplift_rows) == rows
+    assert result.uplift_rows[["effect_call", "effect_se_mail"]].isna().all(axis=None)
+    assert result.uplift_rows[["mu_none", "churn_risk"]].notna().all(axis=None)
+
+
+def test_snapshots_after_an_intervention_do_not_teach_the_risk_under_the_control(before: Trained) -> None:
+    decisions, snapshots = tables()
+    touched = snapshots["contacts"] > 0
+    assert touched.sum() > 100
+    snapshots.loc[touched, "churned"] = True
+    after = trained(decisions, snapshots)
+    assert after.bundle.churn.as_files() == before.bundle.churn.as_files()
+    snapshots.loc[~touched, "churned"] = np.arange((~touched).sum()) % 2 == 0
+    assert trained(decisions, snapshots).bundle.churn.as_files() != before.bundle.churn.as_files()
+
+
+def test_the_latest_snapshot_is_predicted_from_earlier_ones(before: Trained) -> None:
+    decisions, snapshots = tables()
+    latest = snapshots["as_of"] == snapshots["as_of"].max()
+    assert (before.churn_rows["as_of"] == snapshots["as_of"].max()).all()
+    assert len(before.churn_rows) == (latest & (snapshots["contacts"] == 0)).sum()
+    snapshots.loc[latest, "churned"] = ~snapshots.loc[latest, "churned"]
+    after = trained(decisions, snapshots)
+    np.testing.assert_array_equal(after.churn_rows["churn_risk"], before.churn_rows["churn_risk"])
+    np.testing.assert_array_equal(after.churn_rows["churned"], ~before.churn_rows["churned"])
+
+
+def test_with_too_few_earlier_rows_the_same_instant_is_learned_from_and_the_log_says_so() -> None:
+    decisions, snapshots = tables(instants=1)
+    result = trained(decisions, snapshots)
+    assert str(dict(result.log["churn"])["split"]).startswith("other stakeholders, same time")
+    assert result.churn_rows["churn_risk"].notna().all()
+    assert len(snapshots) <= LEAST_LEARNT
+
+
+def test_the_same_training_twice(before: Trained) -> None:
+    again = trained(*tables())
+    assert again.bundle.as_files() == before.bundle.as_files()
+    assert again.log == before.log
+    pd.testing.assert_frame_equal(again.uplift_rows, before.uplift_rows, check_exact=True)
+    pd.testing.assert_frame_equal(again.churn_rows, before.churn_rows, check_exact=True)
+    other = trained(*tables(), seed=4)
+    assert other.bundle.as_files()["churn.txt"] != before.bundle.as_files()["churn.txt"]
