@@ -12,6 +12,8 @@ DATA ?=
 # Telemetry of the tools is off; the project's own programs come first on the path for DVC's stages.
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
+# Threads that wait must not spin: on a busy machine LightGBM would spend its time so.
+export OMP_WAIT_POLICY := PASSIVE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml setup.py

@@ -153,7 +153,7 @@ class Params(Section):
     """All of params.yaml."""
 
     seed: int = Field(default=1, ge=0, lt=2**31)
-    threads: int = Field(default=2, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=256)
     source: Source
     clock: Clock
     outcome: Outcome
@@ -185,8 +185,8 @@ def parse_params(document: object, where: str = "params.yaml") -> Params:
     >>> try:
     ...     parse_params({"clocks": 1})
     ... except ParamsError as fault:
-    ...     print(fault)
-    params.yaml, clocks: expected no such key; got 1. To mend it: correct or remove the key (4 more faults after this one).
+    ...     print(fault)  # doctest: +ELLIPSIS
+    params.yaml, clocks: expected no such key; got 1. To mend it: correct or remove the key (4 more faults ...).
     """
     if not isinstance(document, Mapping):
         raise ParamsError(where, "a mapping of sections", type(document).__name__, "see docs/contract.md")

@@ -3,10 +3,12 @@
 Key columns come first, then the features; the features of a row depend on nothing known at or after its as-of instant.
 """
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ..contracts.errors import InputError
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros, to_micros
 from .catalogue import EventFeatures, Feature
@@ -49,7 +51,7 @@ def featurize(
         params: clock, outcome, catalogue of arms and features section.
 
     Raises:
-        InputError: event types whose feature names collide.
+        InputError: event types or attributes whose feature names collide.
     """
     arms = list(params.interventions.arms)
     history = build_history(stakeholders, events, decisions, params.interventions.control, arms)
@@ -108,11 +110,28 @@ def _attributes(stakeholders: pd.DataFrame, params: Params, taken: set[str]) -> 
     """Return kind, since (microseconds) and the attributes that may be features, indexed by stakeholder_id.
 
     An attribute whose name is a key's or another feature's is called `attribute_<name>`.
+
+    Raises:
+        InputError: that name is taken too, or the attribute is an arm's cost, which is read by its own name.
     """
     left_out = {*params.features.exclude, *params.features.audit_only} - _needed(params) | {"opted_out", "since"}
     kept = stakeholders.set_index("stakeholder_id").drop(columns=left_out & set(stakeholders.columns))
-    kept.columns = [f"attribute_{name}" if name in KEYS | taken else name for name in kept.columns]
+    kept.columns = _apart(list(kept.columns), KEYS | taken, _needed(params))
     return kept.assign(since=to_micros(stakeholders["since"]).to_numpy())
+
+
+def _apart(names: Sequence[str], taken: Set[str], needed: Set[str]) -> list[str]:
+    apart: list[str] = []
+    for name in names:
+        if name in taken and name in needed:
+            fix = "rename the column, and in params.yaml the cost that names it"
+            raise InputError(f"stakeholders, column {name}", "a cost column with a name of its own",
+                             "the name of a key or of another feature", fix)  # fmt: skip
+        apart.append(f"attribute_{name}" if name in taken else name)
+        if apart[-1] != name and apart[-1] in names:
+            raise InputError(f"stakeholders, column {name}", f"no column {apart[-1]} beside it, which it is renamed to",
+                             "both", "rename one of them")  # fmt: skip
+    return apart
 
 
 def _needed(params: Params) -> set[str]:

@@ -26,12 +26,19 @@ def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFr
     Returns:
         in spine order: churned (bool), money (Σ margin × value), value (money + retention), contacts (how many
         interventions fell into the window).
+
+    Raises:
+        ParamsError: the retention value is no number, or two event types of `outcome.value` are one.
     """
     retention = params.outcome.retention_value
     if retention == "clv":
         fix = "give the money that a retained stakeholder is worth over the horizon"
         raise ParamsError("params.yaml, outcome.retention_value", "a number in this version", "'clv'", fix)
     margins = {slug(name): margin for name, margin in params.outcome.value.items()}
+    if len(margins) < len(params.outcome.value):
+        names = ", ".join(repr(name) for name in params.outcome.value)
+        raise ParamsError("params.yaml, outcome.value", "event types that differ in letters or digits", names,
+                          "keep one of those that are alike")  # fmt: skip
     found = execute(_expression(params, list(margins)), {"events": history.events, "spine": spine[list(SPINE.columns)]},
                     "row", params.threads)  # fmt: skip
     found = found.set_index("row").reindex(spine["row"]).fillna(0).reset_index(drop=True)

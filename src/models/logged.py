@@ -30,6 +30,7 @@ class Logged:
         retained: 1 where the relationship lasted, shape (n,).
         retention_value: money credited for being retained.
         ids: stakeholders, shape (n,).
+        iteration: of the loop in which the decision was taken, shape (n,).
         eligible: whether the stakeholder's kind may receive each arm, shape (n, arms).
     """
 
@@ -41,6 +42,7 @@ class Logged:
     retained: Floats
     retention_value: float
     ids: pd.Series
+    iteration: NDArray[np.int64]
     eligible: NDArray[np.bool_]
 
     @property
@@ -61,6 +63,7 @@ class Logged:
             money=self.money[rows],
             retained=self.retained[rows],
             ids=self.ids[rows].reset_index(drop=True),
+            iteration=self.iteration[rows],
             eligible=self.eligible[rows],
         )
 

@@ -114,6 +114,7 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
         retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
         retention_value=float(params.outcome.retention_value),
         ids=table["stakeholder_id"],
+        iteration=table["iteration"].to_numpy(dtype=np.int64),
         eligible=rows.eligible,
     )
 

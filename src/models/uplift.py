@@ -5,6 +5,7 @@ For arm a let s(x) = mu_a(x) − mu_0(x) be the outcome model's contrast, out of
 robust scores of a and the control. The best linear predictor of the effect is E[G | s] = c + b·(s − mean s)
 (Chernozhukov, Demirer, Duflo, Fernández-Val 2018, "Generic machine learning inference", BLP). The slope is shrunk by
 max(0, 1 − 1/t²), t its t-statistic, so that a heterogeneity the data cannot show fades to the arm's average effect.
+Iterations weigh by the precision of their scores.
 """
 
 from collections.abc import Mapping
@@ -105,19 +106,41 @@ def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
             effects.append(None)
         else:
             gained, contrast = scores[rows, arm] - scores[rows, 0], mu[rows, arm] - mu[rows, 0]
-            effects.append(_best_linear_predictor(gained, contrast, logged.ids[rows]))
+            weight = _precision(gained - contrast, logged.iteration[rows])
+            effects.append(_best_linear_predictor(gained, contrast, weight, logged.ids[rows]))
     return UpliftModel(fit_outcomes(logged, training), logged.arms, tuple(effects))
 
 
-def _best_linear_predictor(gained: Floats, contrast: Floats, ids: pd.Series) -> LinearEffect:
-    """Fit the line by least squares; variances are clustered by stakeholder."""
-    centre = float(contrast.mean())
+def _precision(residual: Floats, iteration: NDArray[np.int64]) -> Floats:
+    """Return each row's weight, shape (n,), mean 1: the inverse variance of the scores of its iteration.
+
+    A policy that explores little logs small propensities, and their scores are mostly noise: unweighted, one such
+    iteration drowns what a randomised pilot has shown. The weight depends on nothing but when a decision was taken.
+    """
+    _, at, count = np.unique(iteration, return_inverse=True, return_counts=True)
+    mean = np.bincount(at, residual) / count
+    variance = np.bincount(at, (residual - mean[at]) ** 2) / count
+    weight = 1.0 / np.maximum(variance, max(float(variance.max()) * 1e-6, np.finfo(float).tiny))[at]
+    scaled: Floats = weight / weight.mean()
+    return scaled
+
+
+def _best_linear_predictor(gained: Floats, contrast: Floats, weight: Floats, ids: pd.Series) -> LinearEffect:
+    """Fit the line by weighted least squares; variances are clustered by stakeholder."""
+    centre = float((weight * contrast).mean())
     design = np.column_stack([np.ones(len(contrast)), contrast - centre])
-    bread = np.linalg.pinv(design.T @ design)
-    mean, slope = bread @ design.T @ gained
-    moments = pd.DataFrame(design * (gained - design @ [mean, slope])[:, None]).groupby(ids.to_numpy()).sum()
+    bread = np.linalg.pinv(design.T @ (weight[:, None] * design))
+    mean, slope = bread @ design.T @ (weight * gained)
+    left = weight * (gained - design @ [mean, slope])
+    moments = pd.DataFrame(design * left[:, None]).groupby(ids.to_numpy()).sum()
     clusters = len(moments)
     variance = bread @ (moments.T.to_numpy() @ moments.to_numpy()) @ bread * clusters / max(clusters - 1, 1)
     shrinkage = max(0.0, 1.0 - variance[1, 1] / slope**2) if slope > 0 else 0.0
-    return LinearEffect(float(mean), float(shrinkage * slope), centre, float(variance[0, 0]),
-                        float(shrinkage**2 * variance[1, 1]), float(shrinkage * variance[0, 1]))  # fmt: skip
+    return LinearEffect(
+        mean=float(mean),
+        slope=float(shrinkage * slope),
+        centre=centre,
+        var_mean=float(variance[0, 0]),
+        var_slope=float(shrinkage**2 * variance[1, 1]),
+        covariance=float(shrinkage * variance[0, 1]),
+    )

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..contracts.errors import ArtifactError
 from ..models.bundle import Bundle
@@ -15,6 +16,7 @@ from .atomic import write_text
 from .documents import to_json
 
 MANIFEST = "manifest.json"
+_AGAIN = "train or fetch the bundle again"
 PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = ("__init__.py", "contracts", "models", "policy", "serving", "store/__init__.py", "store/atomic.py",
            "store/bundle.py", "store/documents.py")  # fmt: skip
@@ -53,26 +55,32 @@ def read_bundle(folder: Path) -> Bundle:
     Raises:
         ArtifactError: a file is missing, or is not the one that was written.
     """
-    manifest = _read(folder / MANIFEST)
     files: dict[str, object] = {}
-    for name, sha256 in json.loads(manifest)["files"].items():
+    manifest = _manifest(folder)
+    for name, sha256 in manifest["files"].items():
         if Path(name).name != name:
-            raise ArtifactError(
-                str(folder / MANIFEST), "plain file names", repr(name), "train or fetch the bundle again"
-            )
+            raise ArtifactError(str(folder / MANIFEST), "plain file names", repr(name), _AGAIN)
         content = _read(folder / name)
         if _sha256(content) != sha256:
-            fix = "train or fetch the bundle again"
-            raise ArtifactError(str(folder / name), f"content with sha256 {sha256[:12]}…", "other content", fix)
+            raise ArtifactError(str(folder / name), f"content with sha256 {sha256[:12]}…", "other content", _AGAIN)
         text = content.decode()
         files[name] = json.loads(text) if name.endswith(".json") else text
-    return Bundle.from_files(files, _sha256(manifest))
+    return Bundle.from_files(files, _sha256(_read(folder / MANIFEST)))
 
 
 def bundle_code_digest(folder: Path) -> str:
     """Return the digest of the code a bundle was made with."""
-    digest: str = json.loads(_read(folder / MANIFEST))["code"]
-    return digest
+    return str(_manifest(folder)["code"])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read(folder / MANIFEST))
+        if isinstance(manifest, dict) and isinstance(manifest["files"], dict) and isinstance(manifest["code"], str):
+            return manifest
+    except (ValueError, KeyError):
+        pass
+    raise ArtifactError(str(folder / MANIFEST), "the files' checksums as JSON", "something else", _AGAIN)
 
 
 def _read(path: Path) -> bytes:

@@ -10,7 +10,9 @@ from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, booster_from_text, booster_text, fit_booster, predict
 
-TRAINING = Training(Learner(rounds=25, learning_rate=0.2, leaves=7, min_leaf_rows=20), seed=3, threads=1, category_indexes=(2,))
+TRAINING = Training(
+    Learner(rounds=25, learning_rate=0.2, leaves=7, min_leaf_rows=20), seed=3, threads=1, category_indexes=(2,)
+)
 
 
 def data(rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:
@@ -93,5 +95,5 @@ def test_a_truncated_text_never_reaches_lightgbm(
 
 
 def test_another_kind_of_text_is_refused() -> None:
-    with pytest.raises(ArtifactError, match="money.txt: expected a whole LightGBM model text"):
+    with pytest.raises(ArtifactError, match=r"money.txt: expected a whole LightGBM model text"):
         booster_from_text('{"not": "a model", "end of trees": 1}', "money.txt")

@@ -103,7 +103,7 @@ def test_files_give_identical_predictions(signal: float) -> None:
 def test_a_broken_text_is_refused() -> None:
     X, churned, _, ids = population(1500, 7)
     files = fit_churn(X, churned, ids, TRAINING).as_files()
-    with pytest.raises(ArtifactError, match="churn.txt: expected a whole LightGBM model text"):
+    with pytest.raises(ArtifactError, match=r"churn.txt: expected a whole LightGBM model text"):
         ChurnModel.from_files({**files, "churn.txt": str(files["churn.txt"])[:500]})
     assert ChurnModel.from_files(files).booster is not None
 

@@ -42,6 +42,7 @@ def targeted(seed: int = 0) -> tuple[Logged, np.ndarray]:
         retained=rng.integers(0, 2, ROWS).astype(float),
         retention_value=300.0,
         ids=pd.Series([f"s{at // 2}" for at in range(ROWS)], dtype="str"),
+        iteration=np.zeros(ROWS, dtype=np.int64),
         eligible=eligible,
     )
     return logged, chance
@@ -86,9 +87,7 @@ def test_splits_depend_on_the_seed_and_not_on_the_order_of_rows() -> None:
     logged, _ = targeted()
     turned = logged.take(np.ones(ROWS, dtype=bool))
     turned = replace(turned, ids=logged.ids[::-1].reset_index(drop=True))
-    first, again, other = (
-        [m for m, _ in log.splits(3, s)] for log, s in ((logged, 1), (turned, 1), (logged, 2))
-    )
+    first, again, other = ([m for m, _ in log.splits(3, s)] for log, s in ((logged, 1), (turned, 1), (logged, 2)))
     assert all((a == b[::-1]).all() for a, b in zip(first, again, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
 

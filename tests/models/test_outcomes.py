@@ -28,6 +28,7 @@ def randomised(rows: int = 2000) -> Logged:
         retained=(rng.random(rows) < 0.5 + 0.3 * (arm == 1)).astype(float),
         retention_value=100.0,
         ids=pd.Series([f"s{at}" for at in range(rows)], dtype="str"),
+        iteration=np.zeros(rows, dtype=np.int64),
         eligible=np.ones((rows, 3), dtype=bool),
     )
 

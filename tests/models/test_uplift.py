@@ -36,6 +36,7 @@ def logged(rows: int, seed: int, constant: np.ndarray = NONE, varying: np.ndarra
         retained=np.ones(rows),
         retention_value=50.0,
         ids=pd.Series([f"s{at}" for at in range(rows)], dtype="str"),
+        iteration=np.zeros(rows, dtype=np.int64),
         eligible=np.ones((rows, 3), dtype=bool),
     )
     return made, effect
@@ -157,6 +158,7 @@ def test_doubled_rows_of_a_stakeholder_do_not_halve_the_variance() -> None:
     copied = replace(
         made, X=made.X[four], arm=made.arm[four], propensity=made.propensity[four], money=made.money[four],
         retained=made.retained[four], eligible=made.eligible[four], ids=made.ids.iloc[four].reset_index(drop=True),
+        iteration=made.iteration[four],
     )  # fmt: skip
     slow = replace(TRAINING, learner=TRAINING.learner.model_copy(update={"rounds": 5}))
     once, often = (lines_of(fit_uplift(log, slow)) for log in (made, copied))
@@ -188,3 +190,32 @@ def test_the_same_model_twice_and_one_row_alone_as_in_a_batch() -> None:
     whole = np.stack(first.predict(made.X, 1))
     alone = np.stack([np.stack(first.predict(made.X[[row]], 1))[:, 0] for row in range(0, 1200, 100)], axis=1)
     np.testing.assert_array_equal(alone, whole[:, ::100])
+
+
+def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
+    """With 1 % exploration the second half's scores are nearly all noise; what the pilot shows must survive them."""
+    varying = np.array([8.0, -5.0])
+    pilot, _ = logged(3000, 21, varying=varying)
+    rng = np.random.default_rng(22)
+    later, effect = logged(3000, 23, varying=varying)
+    planned = effect.argmax(axis=1)
+    arm = np.where(rng.random(3000) < 0.98, planned, (planned + rng.integers(1, 3, 3000)) % 3)
+    money = later.money + effect[np.arange(3000), arm] - effect[np.arange(3000), later.arm]
+    both = replace(
+        pilot,
+        X=np.vstack([pilot.X, later.X]),
+        arm=np.concatenate([pilot.arm, arm]),
+        propensity=np.concatenate([pilot.propensity, np.where(arm == planned, 0.98, 0.01)]),
+        money=np.concatenate([pilot.money, money + rng.normal(0, 60, 3000)]),
+        retained=np.ones(6000),
+        ids=pd.Series([f"s{at}" for at in range(6000)], dtype="str"),
+        iteration=np.repeat([0, 1], 3000),
+        eligible=np.ones((6000, 3), dtype=bool),
+    )
+    told = fit_uplift(both, TRAINING)
+    assert all(line.slope > 0.5 for line in lines_of(told))
+    # The same log without knowing when a decision was taken: the slopes fade.
+    blind = fit_uplift(replace(both, iteration=np.zeros(6000, dtype=np.int64)), TRAINING)
+    assert [line.var_slope for line in lines_of(blind)] != [line.var_slope for line in lines_of(told)]
+    for precise, vague in zip(lines_of(told), lines_of(blind), strict=True):
+        assert precise.var_mean < vague.var_mean / 2

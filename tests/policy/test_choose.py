@@ -48,7 +48,7 @@ def brute_force(gain: np.ndarray, cost: np.ndarray, limits: Limits) -> float:
         allowed &= cost[rows, EVERY].sum(axis=1) <= limits.budget + 1e-9
     for at, room in enumerate(limits.capacity):
         if room is not None:
-            allowed &= (EVERY == at).sum(axis=1) <= room
+            allowed &= np.count_nonzero(at == EVERY, axis=1) <= room
     return float(gains[allowed].max())
 
 
@@ -66,7 +66,7 @@ def test_against_brute_force(first: int) -> None:
     """No limit is broken, nothing forbidden is given, and the loss is at most (number of limits) × the highest gain.
 
     A vertex of the relaxation has a fraction in at most as many rows as there are limits, and each such row loses at
-    most its gain. In the 600 problems the loss is 0 in 484; the largest is 0.74 of the highest gain.
+    most its gain. In the 600 problems the loss is 0 in 559; the largest is 0.72 of the highest gain.
     """
     for seed in range(first, first + 100):
         gain, cost, limits = problem(seed)
@@ -97,7 +97,7 @@ def test_the_control_wins_ties_and_then_the_first_arm() -> None:
 
 
 def test_nothing_without_gain_is_assigned_under_limits_either() -> None:
-    gain = np.array([[0.0, 0.0, -1.0], [0.0, 5.0, 1.0], [0.0, 4.0, np.nan]])
+    gain = np.array([[0.0, 0.0, -1.0], [0.0, 5.0, -1.0], [0.0, 4.0, np.nan]])
     choice = choose(gain, np.array([[0.0, 1.0, 0.0]] * 3), Limits(1.0, [None] * 3))
     assert choice.arm.tolist() == [0, 1, 0]
 

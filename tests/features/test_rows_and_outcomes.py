@@ -1,0 +1,282 @@
+"""Which rows there are, and what became of them: every boundary is hit exactly and missed by one microsecond."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapport.contracts.cells import Origin
+from rapport.contracts.errors import ParamsError
+from rapport.contracts.params import Params, parse_params
+from rapport.contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders
+from rapport.features.history import History, build_history
+from rapport.features.labels import outcomes
+from rapport.features.spine import decision_spine, population_spine, snapshot_spine
+
+DAY = 86_400_000_000
+AS_OF = int(pd.Timestamp("2025-04-01", tz="UTC").timestamp()) * 1_000_000
+HORIZON = 30 * DAY
+LATEST = AS_OF - HORIZON  # the last instant whose horizon is over
+ARMS = ("none", "call", "mail")
+BY_EVENT = {"event": "left"}
+BY_SILENCE = {"inactive_days": 10, "activity": ["visit", "buy"]}
+
+
+def params(churn: dict[str, Any] = BY_EVENT, retention: Any = 100.0, **features: Any) -> Params:
+    return parse_params(
+        {
+            "source": {"kind": "files"},
+            "clock": {"as_of": "2025-04-01", "horizon_days": 30},
+            "outcome": {"churn": churn, "value": {"buy": 0.5, "Return!": -2.0}, "retention_value": retention},
+            "interventions": {"control": "none", "arms": {"call": {}, "mail": {}}},
+            "features": {"snapshots": 1, **features},
+        }
+    )
+
+
+def instants(micros: Sequence[int]) -> pd.Series:
+    return pd.Series(pd.to_datetime(np.array(micros, dtype="int64"), unit="us", utc=True))
+
+
+class Case:
+    """A small population: people as (id, since, opted out), events as (who, at, known, type, value), decisions."""
+
+    def __init__(
+        self,
+        people: Sequence[tuple[str, int, bool]],
+        events: Sequence[tuple[str, int, int, str, float | None]] = (),
+        decided: Sequence[tuple[str, int, str]] = (),
+    ) -> None:
+        ids, since, opted_out = zip(*people, strict=True)
+        raw = {"stakeholder_id": ids, "kind": "customer", "since": instants(since), "opted_out": opted_out}
+        self.stakeholders = canonical_stakeholders(pd.DataFrame(raw), Origin("stakeholders"))
+        nothing = (ids[0], -(10**15), -(10**15), "noise", None)  # the contract refuses a table without events
+        who, at, known, kinds, values = zip(*events, nothing, strict=True)
+        raw = {"stakeholder_id": who, "occurred_at": instants(at), "known_at": instants(known), "event_type": kinds}
+        self.events = canonical_events(pd.DataFrame(raw | {"value": pd.array(values, "Float64")}), Origin("events"))
+        who, at, arms = zip(*decided, strict=True) if decided else ((), (), ())
+        names = pd.Series([f"d{number}" for number in range(len(who))], dtype="str")
+        raw = {"decision_id": names, "stakeholder_id": pd.Series(who, dtype="str"), "decided_at": instants(at)}
+        raw |= {"intervention": pd.Series(arms, dtype="str"), "iteration": 1, "policy": "test", "propensity": 0.5}
+        self.decisions = canonical_decisions(pd.DataFrame(raw), ARMS, Origin("decisions"))
+
+    @property
+    def history(self) -> History:
+        return build_history(self.stakeholders, self.events, self.decisions, "none", ARMS[1:])
+
+    def population(self, params: Params) -> list[str]:
+        return population_spine(self.stakeholders, self.history, params)["stakeholder_id"].tolist()
+
+    def snapshots(self, params: Params) -> pd.DataFrame:
+        return snapshot_spine(self.stakeholders, self.history, params)
+
+    def decided(self, params: Params) -> pd.DataFrame:
+        return decision_spine(self.decisions, self.stakeholders, self.history, params)
+
+    def outcomes(self, params: Params) -> pd.DataFrame:
+        """Return the outcomes of the snapshot at LATEST, by stakeholder_id."""
+        spine = self.snapshots(params)
+        return outcomes(spine, self.history, params).set_index(spine["stakeholder_id"])
+
+
+def one(*events: tuple[int, int, str, float | None], decided: Sequence[tuple[int, str]] = ()) -> Case:
+    """Return a population of one with these events (at, known, type, value) and decisions (at, arm)."""
+    return Case([("ann", 0, False)], [("ann", *event) for event in events], [("ann", *each) for each in decided])
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_relationships_that_began_before_the_instant():
+    case = Case(
+        [("before", AS_OF - 1, False), ("exactly", AS_OF, False), ("later", AS_OF + DAY, False), ("old", 0, False)],
+        decided=[("old", LATEST, "call"), ("before", LATEST, "call"), ("later", LATEST, "call")],
+    )
+    assert case.population(params()) == ["before", "old"]
+    assert case.snapshots(params())["stakeholder_id"].tolist() == ["old"]
+    assert case.decided(params())["stakeholder_id"].tolist() == ["old"]
+
+
+@pytest.mark.parametrize("churn", [BY_EVENT, BY_SILENCE])
+def test_who_is_known_to_have_left_has_no_row_and_who_is_not_has_one(churn):
+    """Churn by silence has no leaving event: then nobody is excluded."""
+    leaving = {
+        "just_before": (AS_OF - 1, AS_OF - 1),
+        "just_known": (AS_OF - 50 * DAY, AS_OF - 1),
+        "at_as_of": (AS_OF, AS_OF),
+        "known_at_as_of": (AS_OF - 50 * DAY, AS_OF),
+        "announced": (AS_OF, AS_OF - 50 * DAY),
+        "announced_and_gone": (AS_OF - 1, AS_OF - 50 * DAY),
+    }
+    people = [(who, 0, False) for who in ["stays", *leaving]]
+    events = [(who, *times, "left", None) for who, times in leaving.items()]
+    expected = {"stays", "at_as_of", "known_at_as_of", "announced"} if churn is BY_EVENT else {"stays", *leaving}
+    assert set(Case(people, events).population(params(churn))) == expected
+
+
+def test_the_first_leaving_that_was_known_counts():
+    """A leaving recorded twice: what was known at as_of stands, whichever record comes first."""
+    people = [("ann", 0, False), ("bob", 0, False)]
+    twice = [("ann", 5, AS_OF, "left", None), ("ann", 9, AS_OF - 1, "left", None), ("bob", 5, AS_OF, "left", None)]
+    assert Case(people, twice).population(params()) == ["bob"]
+
+
+def test_leaving_is_seen_at_each_row_by_its_own_instant():
+    events = [("ann", LATEST - 5, LATEST, "left", None)]
+    decided = [("ann", LATEST - 6, "call"), ("ann", LATEST - 1, "call"), ("ann", LATEST, "call")]
+    case = Case([("ann", 0, False), ("bob", 0, False)], [*events, ("bob", LATEST, LATEST - 9, "left", None)], decided)
+    assert case.decided(params())["decision_id"].tolist() == ["d0", "d1", "d2"], "at LATEST it is not known yet"
+    assert case.snapshots(params())["stakeholder_id"].tolist() == ["ann", "bob"]
+    assert case.population(params()) == []
+    earlier = Case([("ann", 0, False)], [("ann", LATEST - 5, LATEST - 1, "left", None)], decided)
+    assert earlier.decided(params())["decision_id"].tolist() == ["d0", "d1"]
+    assert earlier.snapshots(params()).empty
+
+
+def test_the_opted_out_are_scored_but_never_learned_from():
+    people = [("in", 0, False), ("out", 0, True)]
+    case = Case(people, decided=[("in", LATEST, "call"), ("out", LATEST, "call")])
+    assert case.population(params()) == ["in", "out"]
+    assert case.snapshots(params())["stakeholder_id"].tolist() == ["in"]
+    assert case.decided(params())["stakeholder_id"].tolist() == ["in"]
+
+
+def test_a_decision_counts_once_its_horizon_is_over():
+    decided = [
+        ("ann", LATEST - 1, "call"),
+        ("ann", LATEST, "mail"),
+        ("ann", LATEST + 1, "none"),
+        ("ann", AS_OF, "call"),
+    ]
+    rows = Case([("ann", 0, False)], decided=decided).decided(params())
+    assert rows["decision_id"].tolist() == ["d0", "d1"]
+    assert rows["as_of"].tolist() == [LATEST - 1, LATEST]
+    assert rows["arm"].tolist() == ["call", "mail"]
+    assert rows["row"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "every", "back"), [(1, 90, [0]), (3, 40, [80, 40, 0]), (2, 7, [7, 0]), (4, 30, [90, 60, 30, 0])]
+)
+def test_snapshots_end_one_horizon_before_as_of_and_step_back(snapshots, every, back):
+    case = Case([("ann", 0, False), ("bob", LATEST - 35 * DAY, False)])
+    rows = case.snapshots(params(snapshots=snapshots, snapshot_every_days=every))
+    expected = [(LATEST - days * DAY, who) for days in back for who in ("ann", "bob") if who == "ann" or days < 35]
+    assert list(zip(rows["as_of"], rows["stakeholder_id"], strict=True)) == expected
+    assert rows["row"].tolist() == list(range(len(rows)))
+
+
+# --- outcomes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "counts"), [(LATEST - 1, False), (LATEST, True), (AS_OF - 1, True), (AS_OF, False), (AS_OF + DAY, False)]
+)
+def test_the_window_is_half_open(at, counts):
+    case = one((at, min(at, AS_OF - 1), "buy", 8.0))
+    assert case.outcomes(params()).loc["ann", "money"] == (4.0 if counts else 0.0)
+    case = one((at, at, "visit", None), decided=[(at, "call")])
+    assert case.outcomes(params()).loc["ann", "contacts"] == (1 if counts else 0)
+
+
+@pytest.mark.parametrize(("at", "churned"), [(LATEST, True), (AS_OF - 1, True), (AS_OF, False)])
+def test_leaving_in_the_window_is_churn_and_loses_the_retention_value(at, churned):
+    found = one((at, min(at, AS_OF - 1), "left", None), (LATEST, LATEST, "buy", 8.0)).outcomes(params()).loc["ann"]
+    assert found["churned"] == churned
+    assert found["money"] == 4.0
+    assert found["value"] == (4.0 if churned else 104.0)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "churned"),
+    [
+        (AS_OF - 10 * DAY, "visit", False),
+        (AS_OF - 10 * DAY - 1, "visit", True),
+        (AS_OF - 1, "buy", False),
+        (AS_OF, "buy", True),
+        (AS_OF - 1, "newsletter", True),
+        (LATEST, "visit", True),
+    ],
+)
+def test_silence_in_the_last_days_of_the_horizon_is_churn(at, kind, churned):
+    found = one((at, min(at, AS_OF - 1), kind, None)).outcomes(params(BY_SILENCE)).loc["ann"]
+    assert found["churned"] == churned
+    assert found["value"] == (0.0 if churned else 100.0)
+
+
+def test_nobody_who_never_did_anything_is_retained_by_silence_and_everybody_is_without_a_leaving():
+    assert one().outcomes(params(BY_SILENCE))["churned"].tolist() == [True]
+    assert one().outcomes(params(BY_EVENT))["churned"].tolist() == [False]
+
+
+def test_money_is_margin_times_value_over_all_event_types():
+    """0.5 × (10 + 2.25 + missing) − 2 × (3 + 1): 'Return!' and 'return' are one event type; visits earn nothing."""
+    at = LATEST + DAY
+    case = Case(
+        [("ann", 0, False), ("bob", 0, False)],
+        [
+            *(("ann", at, at, "buy", value) for value in (10.0, 2.25, None)),
+            *(("ann", at, at, "Return!", value) for value in (3.0, 1.0)),
+            ("ann", at, at, "visit", 99.0),
+            *(("bob", at, at, "buy", value) for value in (0.1, 0.2)),
+        ],
+    )
+    found = case.outcomes(params())
+    assert found["money"].tolist() == [0.5 * 12.25 - 8.0, 0.5 * 0.3]
+    assert found["value"].tolist() == [100.0 + 0.5 * 12.25 - 8.0, 100.0 + 0.5 * 0.3]
+
+
+@pytest.mark.parametrize(("known", "seen"), [(AS_OF - 1, True), (AS_OF, False), (AS_OF + DAY, False)])
+def test_what_is_not_known_when_learning_stays_unseen(known, seen):
+    at = AS_OF - 5 * DAY
+    found = one((at, known, "buy", 8.0), (at, known, "left", None)).outcomes(params()).loc["ann"]
+    assert (found["money"], found["churned"]) == ((4.0, True) if seen else (0.0, False))
+    silent = one((at, known, "visit", None)).outcomes(params(BY_SILENCE)).loc["ann"]
+    assert silent["churned"] == (not seen)
+
+
+def test_contacts_are_the_interventions_received_in_the_window_the_decision_itself_included():
+    decided = [(LATEST - 1, "mail"), (LATEST, "call"), (LATEST + DAY, "mail"), (LATEST + 2 * DAY, "none")]
+    case = one((LATEST, LATEST, "contact_none", None), decided=decided)
+    spine = case.decided(params())
+    found = outcomes(spine, case.history, params()).set_index(spine["decision_id"])["contacts"]
+    assert found.to_dict() == {"d0": 3, "d1": 2}, "both windows hold d1 and d2; d0's also itself; the control is none"
+
+
+def test_outcomes_come_in_spine_order_with_one_row_each():
+    """A hand-made spine in no order: every row finds its own window."""
+    case = one(*[(LATEST + day * DAY, LATEST + day * DAY, "buy", float(2**day)) for day in range(4)])
+    spine = case.snapshots(params()).loc[[0, 0, 0]].assign(row=[2, 0, 1])
+    spine["as_of"] = [LATEST, LATEST - 28 * DAY, LATEST - 27 * DAY]
+    assert outcomes(spine, case.history, params())["money"].tolist() == [0.5 * 15, 0.5 * 3, 0.5 * 7]
+
+
+def test_no_rows_have_no_outcomes():
+    case = one((LATEST, LATEST, "buy", 1.0))
+    found = outcomes(case.decided(params()), case.history, params())
+    assert found.empty
+    assert found.dtypes.astype(str).to_dict() == {
+        "churned": "bool",
+        "money": "float64",
+        "value": "float64",
+        "contacts": "int64",
+    }
+
+
+def test_a_lifetime_value_is_refused_and_a_number_is_not():
+    case = one((LATEST, LATEST, "buy", 8.0))
+    with pytest.raises(ParamsError, match=r"outcome\.retention_value: expected a number in this version; got 'clv'"):
+        case.outcomes(params(retention="clv"))
+    assert case.outcomes(params(retention=7))["value"].tolist() == [11.0]
+
+
+def test_two_names_of_one_event_type_in_outcome_value_are_refused():
+    case = one((LATEST, LATEST, "buy", 8.0))
+    document = params().model_dump()
+    document["outcome"]["value"] = {"buy": 0.5, "Buy": 0.7}
+    with pytest.raises(ParamsError, match=r"outcome\.value: .* differ in letters or digits; got 'buy', 'Buy'"):
+        case.outcomes(parse_params(document))
+    document["outcome"]["value"] = {"buy": 0.5, "buys": 0.7}
+    assert case.outcomes(parse_params(document))["money"].tolist() == [4.0]

@@ -1,0 +1,153 @@
+"""Exploration of fixed size within its share of the limits, and a holdout that stays the same people."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+
+from rapport.policy.choose import Limits
+from rapport.policy.explore import Exploration, explore, in_holdout
+
+FREE = Limits(None, [None] * 3)
+
+
+def ids(rows: int) -> pd.Series:
+    return pd.Series([f"s{at}" for at in range(rows)], dtype="str")
+
+
+def allowed(rows: int, *groups: tuple[bool, bool, bool]) -> np.ndarray:
+    """Return the arms each row may receive, the groups taking turns."""
+    return np.array([groups[at % len(groups)] for at in range(rows)])
+
+
+def population(seed: int, rows: int = 400) -> tuple[np.ndarray, np.ndarray, Limits, float]:
+    """Return allowed arms in five strata, costs, limits and a share, all at random."""
+    rng = np.random.default_rng(seed)
+    strata = rng.random((5, 3)) < 0.7
+    strata[:, 0] = True
+    cost = rng.uniform(0, 10, (rows, 3))
+    cost[:, 0] = 0.0
+    budget = None if seed % 4 == 0 else float(rng.uniform(0, 500))
+    capacity = [None] + [None if rng.random() < 0.3 else int(rng.integers(0, 60)) for _ in range(2)]
+    return strata[rng.integers(0, 5, rows)], cost, Limits(budget, capacity), float(rng.uniform(0.02, 0.5))
+
+
+def drawn(seed: int, salt: str = "explore") -> Exploration:
+    may, cost, limits, share = population(seed)
+    return explore(may, ids(len(may)), cost, limits, share, salt)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_exploration_never_exceeds_its_share_of_any_limit(seed: int) -> None:
+    may, cost, limits, share = population(seed)
+    result = drawn(seed)
+    who = np.flatnonzero(result.arm >= 0)
+    counts = np.bincount(result.arm[who], minlength=3)
+    spent = cost[who, result.arm[who]].sum()
+    assert len(who) <= share * len(may)
+    assert may[who, result.arm[who]].all()
+    for at, room in enumerate(limits.capacity):
+        assert room is None or counts[at] <= share * room
+    if limits.budget is not None:
+        assert spent <= share * limits.budget + 1e-9
+        assert result.rest.budget is not None
+        assert 0 <= result.rest.budget <= limits.budget - spent + 1e-9
+    assert result.rest.capacity == [None if room is None else room - counts[at]
+                                    for at, room in enumerate(limits.capacity)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_probability_is_the_number_drawn_over_the_size_of_the_stratum(seed: int) -> None:
+    may, _, _, share = population(seed)
+    result = drawn(seed)
+    assert (result.probability[~may] == 0).all()
+    assert (result.probability >= 0).all()
+    assert (result.probability.sum(axis=1) <= share + 1e-12).all()
+    for pattern in np.unique(may, axis=0):
+        members = (may == pattern).all(axis=1)
+        number = [(result.arm[members] == arm).sum() for arm in range(3)]
+        np.testing.assert_allclose(result.probability[members], np.tile(number, (members.sum(), 1)) / members.sum())
+
+
+def test_without_limits_the_share_is_spread_equally_over_the_arms_of_a_stratum() -> None:
+    may = allowed(400, (True, True, True), (True, False, True))
+    result = explore(may, ids(400), np.zeros((400, 3)), FREE, 0.15, "explore")
+    by_stratum = [[(result.arm[may[:, 1] == both] == arm).sum() for arm in range(3)] for both in (True, False)]
+    assert by_stratum == [[10, 10, 10], [15, 0, 15]]
+    assert result.rest == FREE
+
+
+def test_a_stratum_too_small_explores_nothing() -> None:
+    """Three arms at a share of 0.1 need thirty people."""
+    for rows, number in ((29, 0), (30, 3)):
+        result = explore(allowed(rows, (True, True, True)), ids(rows), np.zeros((rows, 3)), FREE, 0.1, "explore")
+        assert (result.arm >= 0).sum() == number
+        assert result.probability.sum() == pytest.approx(number)
+
+
+def test_rows_that_may_receive_nothing_take_no_part() -> None:
+    may = allowed(200, (True, True, True), (False, False, False))
+    result = explore(may, ids(200), np.zeros((200, 3)), FREE, 0.3, "explore")
+    assert (result.arm[1::2] == -1).all()
+    assert (result.probability[1::2] == 0).all()
+    assert (result.arm[::2] >= 0).sum() == 30
+
+
+@pytest.mark.parametrize("limits", [Limits(0.0, [None] * 3), Limits(None, [None, 0, 0])])
+def test_limits_of_nothing_leave_the_control_to_explore(limits: Limits) -> None:
+    may = allowed(300, (True, True, True))
+    cost = np.tile([0.0, 1.0, 2.0], (300, 1))
+    assert set(explore(may, ids(300), cost, limits, 0.3, "explore").arm) == {-1, 0}
+    assert set(explore(may, ids(300), cost, FREE, 0.3, "explore").arm) == {-1, 0, 1, 2}
+
+
+def test_a_share_of_nothing_explores_nothing() -> None:
+    may = allowed(300, (True, True, True))
+    assert (explore(may, ids(300), np.zeros((300, 3)), FREE, 0.0, "explore").arm == -1).all()
+
+
+def test_nobody_at_all() -> None:
+    result = explore(np.zeros((0, 3), dtype=bool), ids(0), np.zeros((0, 3)), FREE, 0.1, "explore")
+    assert result.arm.shape == (0,)
+    assert result.probability.shape == (0, 3)
+
+
+def test_the_draw_depends_on_the_salt_and_not_on_the_order_of_rows() -> None:
+    may, cost, limits, share = population(3)
+    turned = np.random.default_rng(0).permutation(len(may))
+    moved = explore(may[turned], ids(len(may)).iloc[turned], cost[turned], limits, share, "explore")
+    np.testing.assert_array_equal(moved.arm, drawn(3).arm[turned])
+    np.testing.assert_allclose(moved.probability, drawn(3).probability[turned])
+    assert (drawn(3, "another").arm != drawn(3).arm).any()
+
+
+def test_the_probabilities_match_the_frequencies_over_salts() -> None:
+    """1,000 draws of 60 people in two strata. A right program fails in at most 1 of 1,000 choices of the salts."""
+    may = allowed(60, (True, True, True), (True, False, True))
+    results = [explore(may, ids(60), np.zeros((60, 3)), FREE, 0.3, f"salt {at}") for at in range(1000)]
+    counts = np.stack([[(result.arm[row] == arm) for arm in range(3)] for row in range(60) for result in results])
+    counts = counts.reshape(60, 1000, 3).sum(axis=1)
+    chance = results[0].probability
+    assert (counts[chance == 0] == 0).all()
+    k, p = counts[chance > 0], chance[chance > 0]
+    tails = 2 * np.minimum(binom.cdf(k, 1000, p), binom.sf(k - 1, 1000, p))
+    assert tails.min() > 0.001 / len(k)
+
+
+def test_the_holdout_is_sticky_and_independent_of_the_batch() -> None:
+    everyone = ids(5000)
+    held = in_holdout(everyone, 0.1, seed=7)
+    assert abs(held.mean() - 0.1) < 4 * np.sqrt(0.09 / 5000)
+    some = everyone.iloc[[4000, 3, 77, 3]]
+    np.testing.assert_array_equal(in_holdout(some, 0.1, seed=7), held[[4000, 3, 77, 3]])
+    alone = [in_holdout(everyone.iloc[[row]], 0.1, seed=7)[0] for row in range(200)]
+    np.testing.assert_array_equal(alone, held[:200])
+
+
+def test_a_larger_holdout_contains_the_smaller_and_another_seed_is_another_draw() -> None:
+    held, more = (in_holdout(ids(5000), share, seed=7) for share in (0.1, 0.2))
+    assert more[held].all()
+    assert more.sum() > held.sum()
+    other = in_holdout(ids(5000), 0.1, seed=8)
+    assert abs((held & other).mean() - 0.01) < 4 * np.sqrt(0.01 / 5000)
+    assert not in_holdout(ids(5000), 0.0, seed=7).any()
