@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..contracts.errors import InputError
+from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros, to_micros
 from .catalogue import EventFeatures, Feature
-from .engine import execute
+from .engine import execute, to_sql
 from .history import History, build_history, contact_type, slug
 from .labels import outcomes
 from .spine import decision_spine, population_spine, snapshot_spine
@@ -58,9 +58,11 @@ def featurize(
     from_events = _event_features(history, params)
     attributes = _attributes(stakeholders, params, {_TENURE.name, *(f.name for f in from_events.declarations())})
 
+    sql = to_sql(from_events.expression(EVENTS, SPINE), order_by="row")
+
     def rows(spine: pd.DataFrame) -> pd.DataFrame:
         tables = {"events": history.events, "spine": spine[list(SPINE.columns)]}
-        found = execute(from_events.expression(EVENTS, SPINE), tables, "row", params.threads).drop(columns="row")
+        found = execute(sql, tables, params.threads).drop(columns="row")
         mine = attributes.loc[spine["stakeholder_id"]].reset_index(drop=True)
         tenure = (spine["as_of"] - mine.pop("since")) / MICROS_PER_DAY
         # UTC without a zone: MLflow's signatures refuse a zone, and registry consumers pass this very table.
@@ -112,9 +114,15 @@ def _attributes(stakeholders: pd.DataFrame, params: Params, taken: set[str]) -> 
     An attribute whose name is a key's or another feature's is called `attribute_<name>`.
 
     Raises:
+        ParamsError: `exclude` or `audit_only` names no column, so that a misspelt one would become a feature.
         InputError: that name is taken too, or the attribute is an arm's cost, which is read by its own name.
     """
-    left_out = {*params.features.exclude, *params.features.audit_only} - _needed(params) | {"opted_out", "since"}
+    named = {*params.features.exclude, *params.features.audit_only}
+    unknown = sorted(named - set(stakeholders.columns))
+    if unknown:
+        where = "params.yaml, features.exclude and features.audit_only"
+        raise ParamsError(where, "columns of stakeholders", repr(unknown[0]), "correct or remove the name")
+    left_out = named - _needed(params) | {"opted_out", "since"}
     kept = stakeholders.set_index("stakeholder_id").drop(columns=left_out & set(stakeholders.columns))
     kept.columns = _apart(list(kept.columns), KEYS | taken, _needed(params))
     return kept.assign(since=to_micros(stakeholders["since"]).to_numpy())

@@ -12,9 +12,13 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 
-def execute(expression: Table, tables: Mapping[str, pd.DataFrame], order_by: str, threads: int) -> pd.DataFrame:
-    """Return the rows of `expression` over the named tables, sorted by the unique column `order_by`."""
-    sql = str(ibis.to_sql(expression.order_by(order_by), dialect="duckdb"))
+def to_sql(expression: Table, order_by: str) -> str:
+    """Return DuckDB's SQL of an expression, its rows sorted by the unique column `order_by`."""
+    return str(ibis.to_sql(expression.order_by(order_by), dialect="duckdb"))
+
+
+def execute(sql: str, tables: Mapping[str, pd.DataFrame], threads: int) -> pd.DataFrame:
+    """Return the rows of a query over the named tables."""
     connection = duckdb.connect(":memory:", config={"threads": threads, "autoinstall_known_extensions": False})
     try:
         for name, table in tables.items():

@@ -41,7 +41,7 @@ def slug(event_type: str) -> str:
     >>> slug("Offer viewed!")
     'offer_viewed'
     """
-    return re.sub(r"[^a-z0-9]+", "_", event_type.lower()).strip("_") or "event"
+    return re.sub(r"\W+", "_", event_type.lower()).strip("_") or "event"
 
 
 def slugs_of(event_types: Iterable[str], arms: Iterable[str]) -> dict[str, str]:

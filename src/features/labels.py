@@ -4,13 +4,14 @@ The value of an outcome is Σ margin × value + retention_value × retained (con
 never reach this module: the spines leave them out.
 """
 
+import numpy as np
 import pandas as pd
 from ibis.expr.types import Column, Table
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Churn, Params
 from ..contracts.time import MICROS_PER_DAY, instant_micros
-from .engine import execute
+from .engine import execute, to_sql
 from .history import AMOUNT_UNITS, History, contact_type, slug
 from .visible import EVENTS, SPINE, within_horizon
 
@@ -39,13 +40,13 @@ def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFr
         names = ", ".join(repr(name) for name in params.outcome.value)
         raise ParamsError("params.yaml, outcome.value", "event types that differ in letters or digits", names,
                           "keep one of those that are alike")  # fmt: skip
-    found = execute(_expression(params, list(margins)), {"events": history.events, "spine": spine[list(SPINE.columns)]},
-                    "row", params.threads)  # fmt: skip
+    sql = to_sql(_expression(params, list(margins)), order_by="row")
+    found = execute(sql, {"events": history.events, "spine": spine[list(SPINE.columns)]}, params.threads)
     found = found.set_index("row").reindex(spine["row"]).fillna(0).reset_index(drop=True)
     money = pd.Series(0.0, index=found.index)
     for name, margin in margins.items():
         money += margin * (found[f"sum_{name}"].astype("float64") / AMOUNT_UNITS)
-    churned = (found["leaving"] > 0) if params.outcome.churn.event is not None else (found["activity"] == 0)
+    churned = _left(spine, history, params) if params.outcome.churn.event is not None else found["activity"] == 0
     value = money + float(retention) * (~churned).astype("float64")
     return pd.DataFrame(
         {"churned": churned, "money": money, "value": value, "contacts": found["contacts"].astype("int64")}
@@ -58,9 +59,19 @@ def _expression(params: Params, value_types: list[str]) -> Table:
     contacts = [contact_type(arm) for arm in params.interventions.arms]
     columns = {f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types}
     columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts))
-    columns["leaving"] = seen.row.count(where=seen.event_type == slug(params.outcome.churn.event or ""))
     columns["activity"] = seen.row.count(where=_active(seen, params.outcome.churn))
     return seen.group_by("row").aggregate(**columns)
+
+
+def _left(spine: pd.DataFrame, history: History, params: Params) -> pd.Series:
+    """Return who had left by the end of the horizon, shape (n,), as known at the instant of learning.
+
+    It includes those who had left before the as-of instant when nobody knew it yet: they were not retained either.
+    """
+    events, cutoff = history.events, instant_micros(params.clock.as_of)
+    leaving = events[(events["event_type"] == slug(params.outcome.churn.event or "")) & (events["known"] < cutoff)]
+    left_at = spine["stakeholder"].map(leaving.groupby("stakeholder")["at"].min()).to_numpy(dtype=np.float64)
+    return pd.Series(left_at < (spine["as_of"] + params.clock.horizon_days * MICROS_PER_DAY).to_numpy())
 
 
 def _active(seen: Table, churn: Churn) -> Column:

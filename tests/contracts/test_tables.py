@@ -327,7 +327,7 @@ def test_the_table_out_has_its_schema() -> None:
         ({"reason": "whim"}, rf"column reason, row 1: expected one of {', '.join(REASONS)}"),
         ({"gain_se_discount": -1.0}, r"column gain_se_discount, row 1: expected a standard error"),
         ({"intervention": "gift"}, r"column intervention, row 1: expected one of the arms none"),
-        ({"expected_gain": np.nan}, r"column expected_gain, row 1: expected money; got a blank cell"),
+        ({"churn_risk": np.nan}, r"column churn_risk, row 1: expected a probability; got a blank cell"),
     ],
 )
 def test_a_wrong_table_out_is_refused(changes: dict[str, object], message: str) -> None:

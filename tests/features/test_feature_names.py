@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rapport.contracts.cells import Origin
-from rapport.contracts.errors import InputError
+from rapport.contracts.errors import InputError, ParamsError
 from rapport.contracts.params import Params, parse_params
 from rapport.contracts.tables import canonical_events, canonical_stakeholders, no_decisions
 from rapport.features.build import KEYS, FeatureTables, featurize
@@ -184,3 +184,10 @@ def test_declarations_say_what_each_feature_is():
     assert len({*names(built)}) == len(built.features)
     zero = [text["name"] for text in texts if text["missing"] == "zero"]
     assert built.population[zero].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("section", ["exclude", "audit_only"])
+def test_a_misspelt_attribute_to_leave_out_is_refused(section):
+    with pytest.raises(ParamsError, match=r"features\.exclude and features\.audit_only: expected columns .*'gendre'"):
+        build(params(**{section: ["gendre"]}), gender=["x", "y"])
+    assert "gender" not in names(build(params(**{section: ["gender"]}), gender=["x", "y"]))

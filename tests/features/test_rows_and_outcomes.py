@@ -237,6 +237,12 @@ def test_what_is_not_known_when_learning_stays_unseen(known, seen):
     assert silent["churned"] == (not seen)
 
 
+@pytest.mark.parametrize(("known", "churned"), [(LATEST, True), (LATEST + DAY, True), (AS_OF, False)])
+def test_who_had_left_before_the_row_when_nobody_knew_was_not_retained(known, churned):
+    found = one((LATEST - DAY, known, "left", None)).outcomes(params()).loc["ann"]
+    assert (found["churned"], found["value"]) == ((True, 0.0) if churned else (False, 100.0))
+
+
 def test_contacts_are_the_interventions_received_in_the_window_the_decision_itself_included():
     decided = [(LATEST - 1, "mail"), (LATEST, "call"), (LATEST + DAY, "mail"), (LATEST + 2 * DAY, "none")]
     case = one((LATEST, LATEST, "contact_none", None), decided=decided)
