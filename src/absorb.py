@@ -12,12 +12,14 @@ import typer
 from .contracts.cells import Origin
 from .contracts.errors import InputError
 from .contracts.params import Params
-from .contracts.tables import canonical_decisions, canonical_events
+from .contracts.tables import canonical_decisions, canonical_events, no_events
 from .policy.carried_out import honest_propensities
+from .sources.adapters import read_source
 from .sources.files import read_table
+from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.frames import read_frame
-from .store.ledger import Partition, append, track
+from .store.ledger import Partition, append, read_ledger, track
 from .store.project import ASSIGNMENTS, load_params
 
 app = new_app("Absorb decisions as carried out and new events into the ledger.")
@@ -32,7 +34,8 @@ def main(
     params = load_params()
     carried_out = canonical_decisions(*_named(decisions, params.interventions.names))
     happened, origin = read_table([_present(events)], events)
-    folder, new = absorb(carried_out, canonical_events(happened, origin), params)
+    since = canonical_events(happened, origin) if len(happened) else no_events()
+    folder, new = absorb(carried_out, since, params)
     say(f"{folder} {'written' if new else 'is there already, with this content; nothing changed'}")
     if new:
         say("Next: set clock.as_of and clock.iteration in params.yaml to the next decision, then `make repro`.")
@@ -41,17 +44,23 @@ def main(
 def absorb(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> tuple[Path, bool]:
     """Add a partition of canonical tables and return its folder, and whether it is new.
 
+    The ledger is never rewritten, so what the next ingest would refuse is refused here, before anything is written.
+
     Raises:
-        InputError: the decisions are not of one iteration, or the ledger already holds other content for it.
+        InputError: the decisions are not of one iteration, the ledger already holds other content for it, or the source
+            and the ledger with this partition do not keep the contract.
     """
     iterations = sorted(decisions["iteration"].unique())
     if len(iterations) != 1:
         got = ", ".join(map(str, iterations)) or "no decisions"
         raise InputError("decisions, column iteration", "one iteration", got, "absorb one iteration at a time")
     if ASSIGNMENTS.is_file():
-        proposed = read_frame(ASSIGNMENTS, ["decision_id", "stakeholder_id", "intervention"])
+        proposed = read_frame(ASSIGNMENTS, ["decision_id", "stakeholder_id", "iteration", "intervention"])
         decisions = honest_propensities(decisions, proposed)
-    folder, new = append(Partition(int(iterations[0]), decisions, events), params.source.kind)
+    partition = Partition(int(iterations[0]), decisions, events)
+    earlier = [part for part in read_ledger(params.source.kind) if part.iteration < partition.iteration]
+    take_in(read_source(params), params, [(part.decisions, part.events) for part in (*earlier, partition)])
+    folder, new = append(partition, params.source.kind)
     track([folder])
     return folder, new
 

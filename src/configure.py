@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from .contracts.errors import InputError
+from .contracts.errors import InputError, ParamsError
 from .contracts.params import Params
-from .sources.adapters import preset_path
+from .sources.adapters import ADAPTERS, preset_path
 from .store.atomic import write_text
 from .store.console import new_app, run, say
 from .store.project import PARAMS, load_params, overlay_params, read_commented
@@ -26,6 +26,12 @@ def main(
 ) -> None:
     """Check params.yaml; with SOURCE, turn it to that source first."""
     params = load_params()
+    if source and source not in ADAPTERS:
+        raise ParamsError("configure, SOURCE", f"one of {', '.join(ADAPTERS)}", repr(source), "correct the name")
+    if data and not Path(data).exists():
+        raise InputError(
+            f"configure, --data {data}", "a folder", "nothing there", "correct the path; nothing has changed"
+        )
     if source and source != params.source.kind:
         leaving = params.source.kind
         params = switch(source, leaving)

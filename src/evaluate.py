@@ -10,7 +10,7 @@ from .contracts.params import Params
 from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
-from .policy.eligibility import costs, eligible
+from .policy.eligibility import costs, eligible, rested
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
 from .store.frames import read_frame
@@ -31,7 +31,9 @@ def main() -> None:
     }
     if uplift_rows.empty:
         snapshots = read_frame(FEATURES / "snapshots.parquet", ["value"])
-        metrics["pilot"] = propose_pilot(snapshots["value"], params)
+        everyone = read_frame(FEATURES / "population.parquet")
+        dearest = float(costs(everyone, params.interventions).max(initial=0.0))
+        metrics["pilot"] = propose_pilot(snapshots["value"], dearest, len(params.interventions.names))
         say(pilot_message(metrics["pilot"]))
     else:
         decisions = read_frame(FEATURES / "decisions.parquet")
@@ -42,7 +44,7 @@ def main() -> None:
 def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> Held:
     if not rows["decision_id"].equals(decisions["decision_id"]):
         raise RuntimeError("out-of-fold rows and decisions differ; run `dvc repro`")
-    may = eligible(decisions["kind"], params.interventions)
+    may = eligible(decisions["kind"], params.interventions) & rested(decisions, params.interventions)
     cost = costs(decisions, params.interventions)
     arm, propensity = rows["arm"].to_numpy(dtype=np.int64), rows["propensity"].to_numpy(dtype=float)
     logged = LoggedDecisions(rows["value"].to_numpy(dtype=float), arm, propensity, cost,

@@ -4,6 +4,7 @@ Run as `python -m rapport.featurize` in the project's root.
 """
 
 from .features.build import featurize
+from .features.labels import absent_outcomes
 from .store.console import new_app, run, say
 from .store.documents import write_json
 from .store.frames import read_frame, write_frame
@@ -19,6 +20,8 @@ def main() -> None:
     stakeholders, events, decisions = (
         read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "events", "decisions")
     )
+    for name in sorted(absent_outcomes(events, params)):
+        say(f"warning: params.yaml, outcome names the event type {name!r}, which occurs nowhere in the events")
     built = featurize(stakeholders, events, decisions, params)
     write_frame(FEATURES / "decisions.parquet", built.decisions)
     write_frame(FEATURES / "snapshots.parquet", built.snapshots)

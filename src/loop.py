@@ -62,7 +62,7 @@ def next_params(params: Params) -> Params:
     if ahead <= 0:
         return params
     as_of = params.clock.as_of + ahead * timedelta(days=params.clock.horizon_days)
-    return overlay_params({"clock.as_of": as_of.strftime("%Y-%m-%d"), "clock.iteration": held + 1})
+    return overlay_params({"clock.as_of": as_of.isoformat().removesuffix("T00:00:00"), "clock.iteration": held + 1})
 
 
 def reproduce() -> None:

@@ -26,7 +26,3 @@ class ParamsError(InputError):
 
 class ArtifactError(InputError):
     """A file this project wrote is missing, truncated or altered."""
-
-
-class LeakError(InputError):
-    """A computation would see what was not yet known."""

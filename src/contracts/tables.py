@@ -111,6 +111,12 @@ def no_decisions(arms: Sequence[str]) -> pd.DataFrame:
     return canonical_decisions(raw, arms, Origin("no decisions"))
 
 
+def no_events() -> pd.DataFrame:
+    """Return the canonical events table without rows."""
+    columns = EVENTS.columns
+    return pd.DataFrame({name: pd.Series(dtype=str(column.dtype)) for name, column in columns.items()})
+
+
 def conform(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: Origin) -> pd.DataFrame:
     """Return the table when it keeps the schema.
 

@@ -5,8 +5,6 @@ import math
 import pandas as pd
 from scipy.stats import norm
 
-from ..contracts.params import Params
-
 
 def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 0.05) -> int:
     """Return the stakeholders needed per arm, the control included, to tell a mean gain from zero.
@@ -32,28 +30,31 @@ def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 
     return math.ceil(2 * (float(z) * value_sd / gain) ** 2)
 
 
-def propose_pilot(value: pd.Series, params: Params) -> dict[str, float]:
+def propose_pilot(value: pd.Series, dearest: float, arms: int) -> dict[str, float]:
     """Return the size of the randomised pilot from which effects could be learned.
 
     Args:
         value: outcomes' value in money of a snapshot's stakeholders.
-        params: catalogue of arms.
+        dearest: the highest cost of an arm, money.
+        arms: the control included.
 
     Returns:
-        gain to be found, money: the dearest arm's cost, or a tenth of the value's standard deviation where that is
-        more; value_sd; per_arm; arms, the control included; stakeholders in all.
+        gain to be found, money: `dearest`, or a tenth of the value's standard deviation where that is more; value_sd;
+        per_arm; arms; stakeholders in all. Sizes are 0 where the values do not vary, so that none can be told.
     """
-    sd = float(value.std())
-    dearest = max((arm.cost for arm in params.interventions.arms.values() if isinstance(arm.cost, float)), default=0.0)
-    gain = max(dearest, 0.1 * sd, 1e-9)
-    per_arm, arms = pilot_size(sd, gain), len(params.interventions.names)
+    sd = float(value.std()) if len(value) > 1 else 0.0
+    gain = max(dearest, 0.1 * sd)
+    per_arm = pilot_size(sd, gain) if sd > 0 else 0
     return {"gain": gain, "value_sd": sd, "per_arm": per_arm, "arms": arms, "stakeholders": per_arm * arms}
 
 
 def pilot_message(pilot: dict[str, float]) -> str:
     """Return the pilot's size in a sentence."""
+    need = "too few logged decisions: uplift needs a randomised pilot"
+    if pilot["per_arm"] == 0:
+        return f"{need}, whose size cannot be told because the outcomes so far do not vary"
     return (
-        f"no logged decisions: uplift needs a randomised pilot of {pilot['stakeholders']:,} stakeholders "
+        f"{need} of {pilot['stakeholders']:,} stakeholders "
         f"({pilot['per_arm']:,} for each of {pilot['arms']} arms, the control included) to find a mean gain of "
         f"{pilot['gain']:.2f} per stakeholder with 80 % power; the exploration share assigns one"
     )

@@ -1,10 +1,10 @@
 """The run's scorecard from out-of-fold predictions: churn quality, and the value of our policy beside its baselines.
 
 Values of policies are net money per decision. The limits of the assignment hold for the evaluated decisions in
-proportion to their number over the population's.
+proportion to their number over the population's, for the baselines as for ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,10 +26,12 @@ from .calibration import (
     propensity_log_loss,
     recalibration,
 )
+from .limits import cut_to_limits, thinned_to_limits
 from .policy_value import LoggedDecisions, difference, doubly_robust, ipw, overlap, snips
 from .ranking import auc
 
 Floats = NDArray[np.float64]
+Ranking = Callable[..., Floats]
 OURS = "rapport"
 
 
@@ -64,7 +66,7 @@ class Held:
     Attributes:
         log: value, arm, propensities, cost, mu and stakeholders.
         gain: out-of-fold gain net of cost, shape (n, arms), NaN where unknown or not eligible.
-        eligible: by kind, shape (n, arms).
+        eligible: by kind, and the cool-down over, shape (n, arms).
         fold: shape (n,).
         churn_risk: shape (n,).
         propensity_logged: whether the log held the propensity, shape (n,).
@@ -92,13 +94,17 @@ def policies(held: Held, params: Params, population: int) -> dict[str, Floats]:
     ours = choose(held.gain, log.cost, limits).arm
     treated = int((ours > 0).sum())
     common = (held.fold, held.eligible, log.cost, scores)
+
+    def ranked(ranking: Ranking, priority: Floats) -> Floats:
+        return cut_to_limits(lambda count: ranking(*common, priority, count), treated, log.cost, limits)
+
     return {
         OURS: np.eye(held.gain.shape[1])[ours],
         "nobody": nobody(n, held.gain.shape[1]),
-        "best_single_arm": best_single_arm(*common),
-        "random": random(held.eligible),
-        "risk_ranking": risk_ranking(*common, held.churn_risk, treated),
-        "response_ranking": response_ranking(*common, log.mu, treated),
+        "best_single_arm": thinned_to_limits(best_single_arm(*common), log.cost, limits),
+        "random": thinned_to_limits(random(held.eligible), log.cost, limits),
+        "risk_ranking": ranked(risk_ranking, held.churn_risk),
+        "response_ranking": ranked(response_ranking, log.mu),
     }
 
 

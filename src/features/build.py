@@ -85,7 +85,7 @@ def featurize(
         decisions=learned(decision_spine(decisions, stakeholders, history, params)),
         snapshots=learned(snapshot_spine(stakeholders, history, params)),
         population=population,
-        features=[*_attribute_features(attributes), _TENURE, *from_events.declarations()],
+        features=[*_attribute_features(attributes, params), _TENURE, *from_events.declarations()],
     )
 
 
@@ -147,11 +147,16 @@ def _needed(params: Params) -> set[str]:
     return {"kind", *(arm.cost for arm in params.interventions.arms.values() if isinstance(arm.cost, str))}
 
 
-def _attribute_features(attributes: pd.DataFrame) -> list[Feature]:
-    """Declare the attributes: text is a category, anything else a number."""
+def _attribute_features(attributes: pd.DataFrame, params: Params) -> list[Feature]:
+    """Declare the attributes: text is a category, anything else a number.
+
+    What deciding reads stays in the tables even when it is to be left out, but is no feature then.
+    """
+    left_out = {"since", *params.features.exclude, *params.features.audit_only}
     return [
         Feature(
             str(name), f"attribute {name}", "category" if pd.api.types.is_string_dtype(dtype) else "value", "missing"
         )
-        for name, dtype in attributes.drop(columns="since").dtypes.items()
+        for name, dtype in attributes.dtypes.items()
+        if name not in left_out
     ]

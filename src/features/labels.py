@@ -26,7 +26,8 @@ def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFr
 
     Returns:
         in spine order: churned (bool), money (Σ margin × value), value (money + retention), contacts (how many
-        interventions fell into the window).
+        interventions were received at the as-of instant itself; later ones are met by those only who have stayed, so
+        selecting rows by them would select on the outcome).
 
     Raises:
         ParamsError: the retention value is no number, or two event types of `outcome.value` are one.
@@ -53,12 +54,20 @@ def outcomes(spine: pd.DataFrame, history: History, params: Params) -> pd.DataFr
     )
 
 
+def absent_outcomes(events: pd.DataFrame, params: Params) -> set[str]:
+    """Return the event types that the outcome names and no event has: a misspelling, or a thing that never happened."""
+    churn = params.outcome.churn
+    named = {*params.outcome.value, *churn.activity, *([churn.event] if churn.event else [])}
+    occurring = {slug(name) for name in events["event_type"].unique()}
+    return {name for name in named if slug(name) not in occurring}
+
+
 def _expression(params: Params, value_types: list[str]) -> Table:
     horizon = params.clock.horizon_days * MICROS_PER_DAY
     seen = within_horizon(EVENTS, SPINE, horizon, instant_micros(params.clock.as_of))
     contacts = [contact_type(arm) for arm in params.interventions.arms]
     columns = {f"sum_{name}": seen.amount.sum(where=seen.event_type == name).fill_null(0) for name in value_types}
-    columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts))
+    columns["contacts"] = seen.row.count(where=seen.event_type.isin(contacts) & (seen.at == seen.as_of))
     columns["activity"] = seen.row.count(where=_active(seen, params.outcome.churn))
     return seen.group_by("row").aggregate(**columns)
 

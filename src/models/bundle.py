@@ -66,7 +66,8 @@ class Bundle:
         """Return the bundle as text (str) and JSON-ready parts by file name."""
         uplift = {} if self.uplift is None else self.uplift.as_files()
         return {
-            "params.json": self.params.model_dump(mode="json"),
+            # Where the raw tables lay is no part of what decides, and the same data elsewhere give the same bytes.
+            "params.json": self.params.model_dump(mode="json", exclude={"source": {"path"}}),
             "encoding.json": self.encoding.as_dict(),
             **self.churn.as_files(),
             **uplift,

@@ -1,7 +1,12 @@
 """The training of a run: the bundle for today, and the out-of-fold predictions by which it is judged.
 
 Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's
-stakeholder; nothing that is evaluated was predicted by a model that saw the stakeholder.
+stakeholder; nothing that is evaluated was predicted by a model that saw the stakeholder's outcome. Only the estimate of
+propensities that were not logged is made once, by stakeholders other than the row's own.
+
+Risk under the control is learned from snapshots at whose instant no intervention was received. Interventions later in
+the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out would
+select on the outcome.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.draws import folds_by_id
+from ..contracts.errors import InputError
 from ..contracts.params import Params
 from .boosting import Training
 from .bundle import Bundle
 from .churn import fit_churn
 from .encoding import Encoding
 from .logged import Floats, Logged, with_estimated_propensities
-from .uplift import fit_uplift
+from .uplift import LEAST_DECISIONS, fit_uplift
 
 LEAST_LEARNT = 500  # rows below which the time-forward churn fit falls back to rows of the same instants
 
@@ -60,19 +66,17 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
-    untouched = rows.snapshots[rows.snapshots["contacts"] == 0].reset_index(drop=True)
-    risk = ChurnRows(encoding.matrix(untouched), untouched["churned"].to_numpy(dtype=bool),
-                     untouched["stakeholder_id"], untouched["as_of"])  # fmt: skip
-    say(f"churn: {len(untouched):,} snapshots without an intervention, {risk.churned.sum():,} churned")
+    risk = _under_control(rows.snapshots, encoding)
+    say(f"churn: {len(risk.ids):,} snapshots without an intervention, {risk.churned.sum():,} churned")
     churn = fit_churn(risk.X, risk.churned, risk.ids, training)
     churn_rows, churn_split = _later_churn(risk, training, say)
     bundle = Bundle(params, encoding, churn, None)
     log: dict[str, object] = {
-        "churn": {"rows": len(untouched), "churned": int(risk.churned.sum()), "split": churn_split},
+        "churn": {"rows": len(risk.ids), "churned": int(risk.churned.sum()), "split": churn_split},
         "uplift": decisions_log(rows.decisions, params),
     }
-    if rows.decisions.empty:
-        say("uplift: no logged decisions whose horizon is over, so no effect can be learned")
+    if _too_few(rows.decisions, training):
+        say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
         return Trained(bundle, churn_rows, pd.DataFrame(), log)
     logged = with_estimated_propensities(_logged(rows, encoding, params), training)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
@@ -89,6 +93,28 @@ class ChurnRows:
     churned: NDArray[np.bool_]
     ids: pd.Series
     as_of: pd.Series
+
+
+def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
+    """Return the snapshots at whose instant no intervention was received.
+
+    Raises:
+        InputError: there are none.
+    """
+    untouched = snapshots[snapshots["contacts"] == 0].reset_index(drop=True)
+    if untouched.empty:
+        expected = "stakeholders without an intervention at an instant whose horizon is over"
+        fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
+        raise InputError("snapshots to learn churn from", expected, "none", fix)
+    churned = untouched["churned"].to_numpy(dtype=bool)
+    return ChurnRows(encoding.matrix(untouched), churned, untouched["stakeholder_id"], untouched["as_of"])
+
+
+def _too_few(decisions: pd.DataFrame, training: Training) -> bool:
+    """Return whether the decisions cannot be split into stakeholders to learn from and others to judge by."""
+    if len(decisions) < LEAST_DECISIONS:
+        return True
+    return len(np.unique(folds_by_id(decisions["stakeholder_id"], training.learner.folds, training.seed))) < 2
 
 
 def decisions_log(decisions: pd.DataFrame, params: Params) -> dict[str, object]:

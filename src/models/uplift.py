@@ -21,6 +21,7 @@ from .logged import Floats, Logged
 from .outcomes import OutcomeModel, fit_outcomes
 from .scores import doubly_robust_scores
 
+_TINY = float(np.finfo(float).tiny)
 LEAST_DECISIONS = 30  # with fewer of an arm, or of the control, among those who may receive it: no estimated effect
 
 
@@ -106,23 +107,34 @@ def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
             effects.append(None)
         else:
             gained, contrast = scores[rows, arm] - scores[rows, 0], mu[rows, arm] - mu[rows, 0]
-            weight = _precision(gained - contrast, logged.iteration[rows])
+            weight = _precision(gained - contrast, logged.arm[rows], arm, logged.iteration[rows])
             effects.append(_best_linear_predictor(gained, contrast, weight, logged.ids[rows]))
     return UpliftModel(fit_outcomes(logged, training), logged.arms, tuple(effects))
 
 
-def _precision(residual: Floats, iteration: NDArray[np.int64]) -> Floats:
+def _precision(residual: Floats, received: NDArray[np.int64], arm: int, iteration: NDArray[np.int64]) -> Floats:
     """Return each row's weight, shape (n,), mean 1: the inverse variance of the scores of its iteration.
 
     A policy that explores little logs small propensities, and their scores are mostly noise: unweighted, one such
     iteration drowns what a randomised pilot has shown. The weight depends on nothing but when a decision was taken.
+    An iteration with fewer than LEAST_DECISIONS of the arm or of the control cannot tell its own variance and weighs
+    nothing; if none can, all weigh the same.
+
+    Args:
+        residual: score minus contrast, money, shape (n,).
+        received: arm of each row, shape (n,).
+        arm: the arm whose effect is sought.
+        iteration: shape (n,).
     """
-    _, at, count = np.unique(iteration, return_inverse=True, return_counts=True)
-    mean = np.bincount(at, residual) / count
-    variance = np.bincount(at, (residual - mean[at]) ** 2) / count
-    weight = 1.0 / np.maximum(variance, max(float(variance.max()) * 1e-6, np.finfo(float).tiny))[at]
-    scaled: Floats = weight / weight.mean()
-    return scaled
+    _, at = np.unique(iteration, return_inverse=True)
+    fewest = np.minimum(np.bincount(at, received == arm), np.bincount(at, received == 0))
+    told = fewest >= LEAST_DECISIONS
+    if not told.any():
+        return np.ones(len(residual))
+    square = np.bincount(at, residual**2) / np.bincount(at)
+    precision = np.where(told, 1.0 / np.maximum(square, max(float(square[told].max()) * 1e-6, _TINY)), 0.0)
+    weight: Floats = precision[at] / precision[at].mean()
+    return weight
 
 
 def _best_linear_predictor(gained: Floats, contrast: Floats, weight: Floats, ids: pd.Series) -> LinearEffect:

@@ -12,11 +12,18 @@ def honest_propensities(carried_out: pd.DataFrame, assignments: pd.DataFrame) ->
 
     Args:
         carried_out: canonical decisions.
-        assignments: what was proposed; decision_id, stakeholder_id and intervention.
+        assignments: what was proposed; decision_id, stakeholder_id, iteration and intervention.
 
     Raises:
-        InputError: a decision_id belongs to another stakeholder's assignment.
+        InputError: the assignments are of another iteration, or a decision_id is another stakeholder's.
     """
+    iterations = {*carried_out["iteration"]}, {*assignments["iteration"]}
+    if assignments.size and iterations[0] != iterations[1]:
+        expected, got = (", ".join(map(str, sorted(each))) for each in reversed(iterations))
+        fix = (
+            "absorb an iteration before the next is run; `git checkout dvc.lock params.yaml && dvc checkout` goes back"
+        )
+        raise InputError("decisions, column iteration", f"{expected}, that of the assignments on disk", got, fix)
     proposed = assignments.set_index("decision_id")
     owner = carried_out["decision_id"].map(proposed["stakeholder_id"])
     stolen = owner.notna() & (owner != carried_out["stakeholder_id"])

@@ -2,12 +2,14 @@
 
 import pandas as pd
 
+from ..contracts.cells import Origin, as_flag, as_time, as_whole_number, refuse
 from ..contracts.errors import InputError
 from ..contracts.ids import normalise_ids
-from ..contracts.time import TIMESTAMP_DTYPE
+from ..contracts.params import KINDS
 from ..models.bundle import Bundle
 from ..policy.decide import decide
 
+_REQUEST = Origin("request")
 _KEYS = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind")
 
 
@@ -32,18 +34,13 @@ def answer(bundle: Bundle, request: pd.DataFrame) -> pd.DataFrame:
         row = int(wrong.to_numpy().argmax()) + 1
         got = repr(request["stakeholder_id"].iloc[row - 1])
         raise InputError(f"request, column stakeholder_id, row {row}", "one row per id", got, "remove the row")
-    return decide(bundle, request.assign(
-        stakeholder_id=ids,
-        as_of=_instants(request["as_of"]),
-        iteration=request["iteration"].astype("int64"),
-        opted_out=request["opted_out"].astype(bool),
-    ))  # fmt: skip
-
-
-def _instants(values: pd.Series) -> pd.Series:
-    try:
-        return pd.to_datetime(values, utc=True, format="ISO8601").astype(TIMESTAMP_DTYPE)
-    except (ValueError, TypeError) as fault:
-        raise InputError(
-            "request, column as_of", "UTC timestamps, ISO 8601 where text", str(fault), "correct them"
-        ) from None
+    request = request.reset_index(drop=True)
+    checked = request.assign(
+        stakeholder_id=ids.to_numpy(),
+        as_of=as_time(request["as_of"], _REQUEST),
+        iteration=as_whole_number(request["iteration"], _REQUEST),
+        opted_out=as_flag(request["opted_out"], _REQUEST, default=False),
+    )
+    refuse(checked["as_of"].isna(), request["as_of"], _REQUEST, "a time", "fill it in")
+    refuse(~request["kind"].isin(KINDS), request["kind"], _REQUEST, f"one of {', '.join(KINDS)}", "correct the cell")
+    return decide(bundle, checked)

@@ -44,6 +44,8 @@ def write_bundle(folder: Path, bundle: Bundle) -> str:
     texts = {name: part if isinstance(part, str) else to_json(part) for name, part in bundle.as_files().items()}
     for name, text in texts.items():
         write_text(folder / name, text)
+    for stale in {path.name for path in folder.iterdir()} - {*texts, MANIFEST}:
+        (folder / stale).unlink()
     manifest = to_json({"code": code_digest(), "files": {name: _sha256(text.encode()) for name, text in texts.items()}})
     write_text(folder / MANIFEST, manifest)
     return _sha256(manifest.encode())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
 from rapport.models.training import LEAST_LEARNT, Rows, Trained, train
 
@@ -138,7 +139,7 @@ def test_without_decisions_there_is_churn_risk_and_no_uplift() -> None:
     assert result.uplift_rows.empty
     assert result.log["uplift"] == {"rows": 0, "by_iteration": {}, "by_arm": dict.fromkeys(NAMES, 0),
                                     "propensity_estimated": 0}  # fmt: skip
-    assert any("no logged decisions" in line for line in said)
+    assert any("0 logged decisions" in line for line in said)
     predicted = result.bundle.predict(snapshots)
     assert (predicted.effect[:, 0] == 0).all()
     assert np.isnan(predicted.effect[:, 1:]).all()
@@ -146,8 +147,27 @@ def test_without_decisions_there_is_churn_risk_and_no_uplift() -> None:
     assert predicted.churn_risk.std() > 0.05
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 40])
-def test_a_handful_of_decisions_trains_and_knows_no_effect(rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 29])
+def test_a_handful_of_decisions_is_too_few_to_learn_from(rows: int) -> None:
+    decisions, snapshots = tables()
+    result = trained(decisions.iloc[:rows], snapshots)
+    assert result.bundle.uplift is None
+    assert result.uplift_rows.empty
+
+
+def test_decisions_of_one_stakeholder_cannot_be_judged_by_others() -> None:
+    decisions, snapshots = tables()
+    assert trained(decisions.head(60).assign(stakeholder_id="s0"), snapshots).bundle.uplift is None
+
+
+def test_snapshots_that_all_had_an_intervention_are_refused() -> None:
+    decisions, snapshots = tables()
+    with pytest.raises(InputError, match="snapshots to learn churn from: expected stakeholders without"):
+        trained(decisions, snapshots.assign(contacts=1))
+
+
+@pytest.mark.parametrize("rows", [30, 40])
+def test_few_decisions_train_and_know_no_effect(rows: int) -> None:
     decisions, snapshots = tables()
     result = trained(decisions.iloc[:rows], snapshots)
     assert result.bundle.uplift is not None

@@ -219,3 +219,22 @@ def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
     assert [line.var_slope for line in lines_of(blind)] != [line.var_slope for line in lines_of(told)]
     for precise, vague in zip(lines_of(told), lines_of(blind), strict=True):
         assert precise.var_mean < vague.var_mean / 2
+
+
+@pytest.mark.parametrize(("arm", "rows"), [(0, 1), (2, 300)])
+def test_an_iteration_that_cannot_tell_its_variance_weighs_nothing(arm: int, rows: int) -> None:
+    """Rows of neither the arm nor the control have scores without noise, which is no precision."""
+    pilot, _ = logged(2000, 31, np.array([10.0, -30.0]))
+    alone = lines_of(fit_uplift(pilot, TRAINING))[0]
+    extra, _ = logged(2000, 32, np.array([10.0, -30.0]))
+    few = extra.take((np.cumsum(extra.arm == arm) <= rows) & (extra.arm == arm))
+    names = ("X", "arm", "propensity", "money", "retained", "eligible")
+    both = replace(
+        pilot,
+        **{name: np.concatenate([getattr(pilot, name), getattr(few, name)]) for name in names},
+        ids=pd.Series([f"s{at}" for at in range(len(pilot) + len(few))], dtype="str"),
+        iteration=np.repeat([0, 1], [len(pilot), len(few)]),
+    )
+    line = lines_of(fit_uplift(both, TRAINING))[0]
+    assert line.mean == pytest.approx(alone.mean, abs=1.5)
+    assert line.var_mean == pytest.approx(alone.var_mean, rel=0.3)

@@ -12,6 +12,7 @@ PROPOSED = pd.DataFrame({
     "stakeholder_id": ["a", "b", "c", "d"],
     "intervention": ["call", "none", "mail", "call"],
     "propensity": [0.9, 0.8, 0.7, 0.6],
+    "iteration": [1, 1, 1, 1],
 })  # fmt: skip
 DELIVERED = pd.DataFrame({
     "decision_id": ["d3", "d1", "d2", "x9"],
@@ -51,8 +52,10 @@ def test_decisions_nobody_proposed_keep_what_was_logged(proposed: pd.DataFrame) 
     pd.testing.assert_frame_equal(honest_propensities(DELIVERED, proposed), DELIVERED)
 
 
-def test_nothing_carried_out() -> None:
-    assert honest_propensities(DELIVERED.iloc[:0], PROPOSED).empty
+def test_assignments_of_another_iteration_are_refused() -> None:
+    """Their ids differ all of them, so every override would keep the proposal's propensity."""
+    with pytest.raises(InputError, match=r"column iteration: expected 2, that of the assignments on disk; got 1"):
+        honest_propensities(DELIVERED, PROPOSED.assign(iteration=2))
 
 
 def test_a_decision_id_of_another_stakeholder_is_refused() -> None:

@@ -1,0 +1,108 @@
+"""What people did comes back once, checked before it is written; switching the source loses nothing."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from projects import inside, make_project
+from rapport import configure
+from rapport.absorb import main
+from rapport.contracts.errors import InputError, ParamsError
+from rapport.store.frames import read_frame
+from rapport.store.ledger import read_ledger
+from rapport.store.project import ASSIGNMENTS, load_params
+
+COLUMNS = ["decision_id", "stakeholder_id", "decided_at", "intervention", "propensity", "iteration", "policy"]
+
+
+@pytest.fixture
+def decided(tmp_path: Path, small_run: Path) -> Path:
+    """A project with assignments, and decisions as carried out with one override, and events since."""
+    make_project(tmp_path)
+    (tmp_path / ASSIGNMENTS).parent.mkdir(parents=True)
+    shutil.copy(small_run / ASSIGNMENTS, tmp_path / ASSIGNMENTS)
+    carried_out = read_frame(small_run / ASSIGNMENTS)[COLUMNS]
+    at = int((carried_out["intervention"] == "personal_support").to_numpy().argmax())
+    carried_out.loc[at, "intervention"] = "none"
+    carried_out.to_csv(tmp_path / "decisions.csv", index=False)
+    who = carried_out["stakeholder_id"].iloc[0]
+    events = pd.DataFrame({"stakeholder_id": [who], "occurred_at": ["2025-05-01"], "event_type": ["use"], "value": [3]})
+    events.to_csv(tmp_path / "events.csv", index=False)
+    return tmp_path
+
+
+def test_a_partition_is_written_once_and_overrides_lose_their_propensity(decided: Path) -> None:
+    with inside(decided):
+        main(Path("decisions.csv"), Path("events.csv"))
+        (partition,) = read_ledger("simulated")
+        assert partition.decisions["propensity"].isna().sum() == 1
+        manifest = Path("data/ledger/iteration=0001/manifest.json").read_bytes()
+        main(Path("decisions.csv"), Path("events.csv"))
+        assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
+        other = pd.read_csv("events.csv").assign(value=4)
+        other.to_csv("events.csv", index=False)
+        with pytest.raises(InputError, match="the content absorbed before; got other content"):
+            main(Path("decisions.csv"), Path("events.csv"))
+        assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
+
+
+def test_an_iteration_in_which_nothing_happened_is_absorbed(decided: Path) -> None:
+    with inside(decided):
+        pd.read_csv("events.csv").head(0).to_csv("events.csv", index=False)
+        main(Path("decisions.csv"), Path("events.csv"))
+        assert read_ledger("simulated")[0].events.empty
+
+
+def test_what_the_next_ingest_would_refuse_is_not_written(decided: Path) -> None:
+    with inside(decided):
+        decisions = pd.read_csv("decisions.csv")
+        double = decisions.head(1).assign(decision_id="again")
+        pd.concat([decisions, double]).to_csv("decisions.csv", index=False)
+        with pytest.raises(InputError, match="one decision"):
+            main(Path("decisions.csv"), Path("events.csv"))
+        assert read_ledger("simulated") == []
+        decisions.to_csv("decisions.csv", index=False)
+        main(Path("decisions.csv"), Path("events.csv"))
+        assert len(read_ledger("simulated")) == 1
+
+
+def test_an_altered_partition_is_refused(decided: Path) -> None:
+    with inside(decided):
+        main(Path("decisions.csv"), Path("events.csv"))
+        path = Path("data/ledger/iteration=0001/events.parquet")
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes() + b"x")
+        with pytest.raises(InputError, match="expected the content absorbed; got other content"):
+            read_ledger("simulated")
+
+
+def test_a_ledger_of_another_source_is_refused(decided: Path) -> None:
+    with inside(decided):
+        main(Path("decisions.csv"), Path("events.csv"))
+        with pytest.raises(InputError, match="history of the source 'files'; got that of 'simulated'"):
+            read_ledger("files")
+
+
+def test_a_source_is_switched_and_comes_back_as_it_was_left(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    with inside(tmp_path):
+        before = Path("params.yaml").read_bytes()
+        configure.main("hillstrom", "data/raw")
+        assert load_params().source.kind == "hillstrom"
+        assert load_params().interventions.names == ("no_email", "mens_email", "womens_email")
+        configure.main("simulated", "")
+        assert Path("params.yaml").read_bytes() == before
+
+
+def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    with inside(tmp_path):
+        before = {path.name: path.read_bytes() for path in Path().glob("*.yaml")}
+        with pytest.raises(InputError, match="configure, --data nowhere: expected a folder; got nothing there"):
+            configure.main("hillstrom", "nowhere")
+        for name in ("hillstorm", "../x"):
+            with pytest.raises(ParamsError, match=r"configure, SOURCE: expected one of simulated, files"):
+                configure.main(name, "")
+        assert {path.name: path.read_bytes() for path in Path().glob("*.yaml")} == before
