@@ -197,7 +197,7 @@ def _importable(package: Path) -> Iterator[None]:
 
 
 def _signature(example: pd.DataFrame) -> Any:
-    """Declare numbers as double, since integers cannot be missing; text as string; all features may be missing."""
+    """Declare features as double, since integers cannot be missing, or as text; all of them may be missing."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
@@ -209,6 +209,8 @@ def _signature(example: pd.DataFrame) -> Any:
 def _type(dtype: Any) -> str:
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
+    if pd.api.types.is_integer_dtype(dtype):  # the iteration, a key: MLflow turns no integer but 0 and 1 into a double
+        return "long"
     if pd.api.types.is_numeric_dtype(dtype):
         return "double"
     return "datetime" if pd.api.types.is_datetime64_any_dtype(dtype) else "string"

@@ -71,6 +71,18 @@ def test_batch_writes_what_assign_wrote(published: Path, tmp_path: Path, monkeyp
     assert (tmp_path / "out.parquet").read_bytes() == (published / ASSIGNMENTS).read_bytes()
 
 
+def test_a_later_iteration_is_answered_too(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow takes the integers 0 and 1 for doubles and refuses all others."""
+    from rapport.serve import batch
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    later = read_frame(published / FEATURES / "population.parquet").assign(iteration=3)
+    later.to_parquet(tmp_path / "later.parquet")
+    with inside(published):
+        batch("models:/rapport@champion", tmp_path / "later.parquet", tmp_path / "out.parquet")
+    assert set(read_frame(tmp_path / "out.parquet")["iteration"]) == {3}
+
+
 def test_an_unknown_model_is_one_clear_line(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rapport.serve import batch
 
