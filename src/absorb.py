@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from .contracts.cells import Origin
+from .contracts.cells import Origin, refuse
 from .contracts.errors import InputError
 from .contracts.params import Params
 from .contracts.tables import canonical_decisions, canonical_events, no_events
@@ -59,7 +59,9 @@ def absorb(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> tup
         decisions = honest_propensities(decisions, proposed)
     partition = Partition(int(iterations[0]), decisions, events)
     earlier = [part for part in read_ledger(params.source.kind) if part.iteration < partition.iteration]
-    take_in(read_source(params), params, [(part.decisions, part.events) for part in (*earlier, partition)])
+    taken = take_in(read_source(params), params, [(part.decisions, part.events) for part in (*earlier, partition)])
+    known = decisions["stakeholder_id"].isin(taken.stakeholders["stakeholder_id"])
+    refuse(~known, decisions["stakeholder_id"], Origin("decisions"), "a stakeholder of the source", "correct the id")
     folder, new = append(partition, params.source.kind)
     track([folder])
     return folder, new

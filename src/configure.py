@@ -14,7 +14,7 @@ from .contracts.params import Params
 from .sources.adapters import ADAPTERS, preset_path
 from .store.atomic import write_text
 from .store.console import new_app, run, say
-from .store.project import PARAMS, load_params, overlay_params, read_commented
+from .store.project import PARAMS, load_params, overlay_params, read_commented, read_yaml
 
 app = new_app("Check params.yaml, or turn it to another source.")
 
@@ -38,7 +38,19 @@ def main(
         say(f"{PARAMS} now describes {source}; the one for {leaving} is kept as {kept(leaving)}")
     if data and data != params.source.path:
         params = overlay_params({"source.path": data})
+    check_date()
     check_path(params)
+
+
+def check_date() -> None:
+    """Refuse a bare date, which DVC would meet with an error that names no remedy (docs/decisions/0003).
+
+    Raises:
+        ParamsError: `clock.as_of` is not quoted.
+    """
+    as_of = read_yaml(PARAMS)["clock"]["as_of"]
+    if not isinstance(as_of, str):
+        raise ParamsError(f"{PARAMS}, clock.as_of", "a quoted date, which DVC can read", str(as_of), f'write "{as_of}"')
 
 
 def switch(source: str, leaving: str) -> Params:

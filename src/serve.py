@@ -11,7 +11,7 @@ import typer
 from .contracts.errors import InputError
 from .store.console import new_app, run, say
 from .store.frames import read_frame, write_frame
-from .store.tracking import load_registered
+from .store.tracking import answer, load_registered
 
 app = new_app("Decide with a registered model.")
 
@@ -34,7 +34,7 @@ def batch(
     request = read_frame(source)
     loaded, resolved = load_registered(model)
     say(f"{resolved}: deciding for {len(request):,} stakeholders")
-    assignments = loaded.predict(request)
+    assignments = answer(loaded, request, f"--input {source}")
     write_frame(output, assignments)
     say(f"{output} written")
 

@@ -128,6 +128,23 @@ def load_registered(uri: str) -> tuple[Any, str]:
             raise InputError(f"--model {uri}", f"a model registered at {tracking_uri()}", str(fault), fix) from None
 
 
+def answer(model: Any, request: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return what a registered model answers to a request.
+
+    Raises:
+        InputError: the request does not have the model's columns, or their types.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        answered: pd.DataFrame = model.predict(request)
+    except MlflowException as fault:
+        got = str(fault).rpartition("Error: ")[2][:300]
+        fix = "give the population table that the featurize stage of this model's project writes"
+        raise InputError(where, "the columns and types the model was made for", got, fix) from None
+    return answered
+
+
 def _resolve(client: "MlflowClient", uri: str) -> str:
     name, at, alias = uri.removeprefix("models:/").partition("@")
     if not uri.startswith("models:/") or not at:

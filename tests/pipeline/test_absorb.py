@@ -68,6 +68,18 @@ def test_what_the_next_ingest_would_refuse_is_not_written(decided: Path) -> None
         assert len(read_ledger("simulated")) == 1
 
 
+def test_decisions_of_strangers_are_not_written(decided: Path) -> None:
+    with inside(decided):
+        decisions = pd.read_csv("decisions.csv")
+        decisions.loc[decisions.index[-1], ["stakeholder_id", "decision_id"]] = ["ZZZ", "new"]
+        decisions.to_csv("decisions.csv", index=False)
+        with pytest.raises(
+            InputError, match=r"column stakeholder_id, row .*: expected a stakeholder of the source; got 'ZZZ'"
+        ):
+            main(Path("decisions.csv"), Path("events.csv"))
+        assert read_ledger("simulated") == []
+
+
 def test_an_altered_partition_is_refused(decided: Path) -> None:
     with inside(decided):
         main(Path("decisions.csv"), Path("events.csv"))
@@ -94,6 +106,16 @@ def test_a_source_is_switched_and_comes_back_as_it_was_left(tmp_path: Path) -> N
         assert load_params().interventions.names == ("no_email", "mens_email", "womens_email")
         configure.main("simulated", "")
         assert Path("params.yaml").read_bytes() == before
+
+
+def test_a_bare_date_is_refused_before_dvc_meets_it(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    with inside(tmp_path):
+        configure.main("", "")
+        text = Path("params.yaml").read_text()
+        Path("params.yaml").write_text(text.replace("'2025-04-01'", "2025-04-01").replace('"2025-04-01"', "2025-04-01"))
+        with pytest.raises(ParamsError, match=r'clock\.as_of: expected a quoted date.*write "2025-04-01"'):
+            configure.main("", "")
 
 
 def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:

@@ -83,6 +83,18 @@ def test_a_later_iteration_is_answered_too(published: Path, tmp_path: Path, monk
     assert set(read_frame(tmp_path / "out.parquet")["iteration"]) == {3}
 
 
+def test_a_wrong_table_is_one_clear_line(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rapport.serve import batch
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with (
+        inside(published),
+        pytest.raises(InputError, match=r"--input data/tables/events.parquet: expected the columns"),
+    ):
+        batch("models:/rapport@champion", Path("data/tables/events.parquet"), tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
 def test_an_unknown_model_is_one_clear_line(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rapport.serve import batch
 
