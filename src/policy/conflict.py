@@ -1,0 +1,98 @@
+"""Limits that contradict one another, named as a smallest set (deletion filter).
+
+What the limits ask for is checked on an aggregate: stakeholders of the same cell, the same possible arms and about the
+same cost are one kind, and each costs what the cheapest (for a quota of money: the dearest) of the kind does. If even
+this optimistic population cannot keep the limits, nobody's can.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, vstack
+
+from .limits import Infeasible
+from .problem import Floats, Integers, Prepared
+
+_COST_BANDS = 16
+_SLACK = 1e-7
+
+
+def refuse_contradictions(prepared: Prepared, chunk: int) -> None:
+    """Check what can be checked without looking at single stakeholders.
+
+    Raises:
+        Infeasible: the limits contradict one another.
+    """
+    if (prepared.bound >= 0).all():
+        return  # the control for everyone keeps them
+    cell, pattern, size, low, high = _kinds(prepared, chunk)
+    kind, arm = np.nonzero(pattern)
+    at, arms = cell[kind] * prepared.arms + arm + 1, np.arange(len(kind))
+    weight = prepared.cost_weight[:, at].toarray() if len(kind) else np.zeros((len(prepared.bound), 0))
+    used = prepared.count_weight[:, at].toarray() + np.where(weight > 0, weight * low[kind, arm], weight * high[kind, arm])
+    once = csr_array((np.ones(len(kind)), (kind, arms)), shape=(len(size), len(kind)))
+
+    def possible(kept: Integers) -> bool:
+        if len(kind) == 0:
+            return bool((prepared.bound[kept] >= 0).all())
+        matrix = vstack([once, csr_array(used[kept])]).tocsr()
+        room = np.concatenate([size, prepared.bound[kept] + _SLACK * np.maximum(1.0, np.abs(prepared.bound[kept]))])
+        return bool(linprog(np.zeros(len(kind)), A_ub=matrix, b_ub=room, bounds=(0, None), method="highs").status != 2)
+
+    if not possible(np.arange(len(prepared.bound))):
+        raise contradiction(prepared, possible)
+
+
+def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> Infeasible:
+    """Return the error that names a smallest set of contradicting limits.
+
+    Args:
+        prepared: the problem.
+        possible: whether the limits at some positions can be kept together; not so for all of them.
+    """
+    kept = np.arange(len(prepared.bound))
+    for at in range(len(prepared.bound)):
+        without = kept[kept != at]
+        if not possible(without):
+            kept = without
+    limits = [prepared.problem.limits[at] for at in kept]
+    sides = [f"{limit.name} {'at most' if limit.kind == 'le' else 'at least'} {limit.bound:g}" for limit in limits]
+    got = " together with ".join(sides)
+    return Infeasible([limit.name for limit in limits], f"{got}, which the population cannot meet")
+
+
+def _kinds(prepared: Prepared, chunk: int) -> tuple[Integers, Floats, Floats, Floats, Floats]:
+    """Return cell, possible arms, number, lowest and highest cost of each kind of stakeholder."""
+    edges = _bands(prepared)
+    codes, sizes, lows, highs = [], [], [], []
+    powers = 2 ** np.arange(prepared.arms - 1)
+    for block in prepared.chunks(chunk):
+        finite = ~np.isnan(block.gain[1:])
+        band = np.searchsorted(edges, np.where(finite, block.cost[1:], 0.0).max(axis=0, initial=0.0))
+        code = np.column_stack([block.cell, powers @ finite, band])
+        kinds, place = np.unique(code, axis=0, return_inverse=True)
+        low, high = np.full((len(kinds), prepared.arms - 1), np.inf), np.zeros((len(kinds), prepared.arms - 1))
+        np.minimum.at(low, place.reshape(-1), block.cost[1:].T)
+        np.maximum.at(high, place.reshape(-1), block.cost[1:].T)
+        codes.append(kinds)
+        sizes.append(np.bincount(place.reshape(-1), minlength=len(kinds)))
+        lows.append(low)
+        highs.append(high)
+    kinds, place = np.unique(np.concatenate(codes), axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    low, high = np.full((len(kinds), prepared.arms - 1), np.inf), np.zeros((len(kinds), prepared.arms - 1))
+    np.minimum.at(low, place, np.concatenate(lows))
+    np.maximum.at(high, place, np.concatenate(highs))
+    size = np.bincount(place, np.concatenate(sizes), len(kinds))
+    pattern = (kinds[:, 1][:, None] // powers) % 2
+    return kinds[:, 0], pattern.astype(np.float64), size.astype(np.float64), low, high
+
+
+def _bands(prepared: Prepared) -> Floats:
+    """Return the edges that part the stakeholders by their dearest arm, from those with the smallest keys."""
+    if not prepared.cost_weight.nnz or prepared.n == 0:
+        return np.zeros(0)
+    some = np.flatnonzero(prepared.key <= min(20_000 / prepared.n, 1.0))
+    dearest = prepared.cost[some, 1:].max(axis=1, initial=0.0)
+    return np.unique(np.quantile(dearest, np.linspace(0, 1, _COST_BANDS + 1)[1:-1])) if len(some) else np.zeros(0)

@@ -1,0 +1,130 @@
+"""Limits of an assignment as data: what one assignment uses of each, and how much there is.
+
+A limit is Σ_i weight[g(i), arm(i)] · (1 or cost[i, arm(i)]) ≤ bound, or ≥ bound, where g(i) is the group of stakeholder
+i in a grouping such as region, team or an audited attribute. Matrices have one column per arm, the control at 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contracts.errors import InputError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Kind = Literal["le", "ge"]
+TOLERANCE = 1e-9  # of the bound, or of 1: what floating-point sums may exceed a limit by
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One linear limit.
+
+    Attributes:
+        name: for people.
+        bound: how much there is ("le") or must be ("ge"), in units of the weight.
+        weight: what one assignment uses, shape (groups, arms); one row when `group` is None.
+        kind: at most, or at least.
+        group: the grouping of stakeholders whose codes choose the row of `weight`; None: all are one group.
+        of_cost: the weight is multiplied by the cost of the assignment.
+    """
+
+    name: str
+    bound: float
+    weight: Floats
+    kind: Kind = "le"
+    group: str | None = None
+    of_cost: bool = False
+
+
+@dataclass(frozen=True)
+class LimitUse:
+    """What an assignment uses of a limit, and what one more unit of it would be worth.
+
+    Attributes:
+        name, kind, bound: of the limit.
+        used: in units of the bound.
+        price: money of gain per unit by which the limit is relaxed, at least 0.
+        binding: the price is not 0, or nothing is left.
+    """
+
+    name: str
+    kind: Kind
+    bound: float
+    used: float
+    price: float
+    binding: bool
+
+
+class Infeasible(InputError):
+    """No assignment keeps all the limits; `names` is a smallest set of them that contradict one another."""
+
+    def __init__(self, names: Sequence[str], got: str) -> None:
+        self.names = tuple(names)
+        listed = ", ".join(repr(name) for name in names)
+        super().__init__("the limits of the assignment", f"an assignment that keeps {listed}", got,
+                         "relax or remove one of them")  # fmt: skip
+
+
+def at_most(name: str, bound: float, arms: Sequence[float], *, of_cost: bool = False) -> Limit:
+    """Return a limit over everyone: a budget, or the capacity of the arms of a channel or team.
+
+    Args:
+        name: for people.
+        bound: money if `of_cost`, otherwise assignments.
+        arms: what one assignment of each arm counts, shape (arms,).
+        of_cost: count money.
+
+    >>> at_most("calls", 10, [0, 1, 0]).weight
+    array([[0., 1., 0.]])
+    """
+    return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "le", None, of_cost)
+
+
+def at_least(name: str, bound: float, arms: Sequence[float], *, of_cost: bool = False) -> Limit:
+    """Return a quota over everyone; arguments as in `at_most`."""
+    return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "ge", None, of_cost)
+
+
+def in_group(limit: Limit, group: str, code: int, groups: int) -> Limit:
+    """Return the limit for the members of one group alone.
+
+    Args:
+        limit: over everyone.
+        group: the grouping.
+        code: of the group in it.
+        groups: number of groups in it.
+    """
+    weight = np.zeros((groups, limit.weight.shape[1]))
+    weight[code] = limit.weight[0]
+    return Limit(limit.name, limit.bound, weight, limit.kind, group, limit.of_cost)
+
+
+def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: Sequence[float]) -> list[Limit]:
+    """Return the limits |rate_g − rate_h| ≤ most for all pairs of groups, a rate being the share that gets the arms.
+
+    Args:
+        group: the grouping; its codes follow the order of `sizes`.
+        sizes: members of each group, by name; groups without members are left out.
+        most: the largest difference of rates, 0 … 1.
+        arms: which arms count, shape (arms,).
+    """
+    flags, limits = np.asarray(arms, dtype=np.float64), []
+    present = [(code, name, size) for code, (name, size) in enumerate(sizes.items()) if size > 0]
+    for code, name, size in present:
+        for other_code, other, other_size in present:
+            if code != other_code:
+                weight = np.zeros((len(sizes), len(flags)))
+                weight[code] = flags / size
+                weight[other_code] = -flags / other_size
+                limits.append(Limit(f"rate of {group} {name} over {other}", most, weight, "le", group))
+    return limits
+
+
+def broken(used: float, limit: Limit) -> bool:
+    """Return whether so much use breaks the limit."""
+    room = limit.bound - used if limit.kind == "le" else used - limit.bound
+    return room < -TOLERANCE * max(1.0, abs(limit.bound))
