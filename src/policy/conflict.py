@@ -64,29 +64,27 @@ def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> I
 
 def _kinds(prepared: Prepared, chunk: int) -> tuple[Integers, Floats, Floats, Floats, Floats]:
     """Return cell, possible arms, number, lowest and highest cost of each kind of stakeholder."""
-    edges = _bands(prepared)
-    codes, sizes, lows, highs = [], [], [], []
-    powers = 2 ** np.arange(prepared.arms - 1)
+    edges, treated = _bands(prepared), prepared.arms - 1
+    powers, bands = 2 ** np.arange(treated), len(edges) + 1
+    parts = []
     for block in prepared.chunks(chunk):
         finite = ~np.isnan(block.gain[1:])
         band = np.searchsorted(edges, np.where(finite, block.cost[1:], 0.0).max(axis=0, initial=0.0))
-        code = np.column_stack([block.cell, powers @ finite, band])
-        kinds, place = np.unique(code, axis=0, return_inverse=True)
-        low, high = np.full((len(kinds), prepared.arms - 1), np.inf), np.zeros((len(kinds), prepared.arms - 1))
-        np.minimum.at(low, place.reshape(-1), block.cost[1:].T)
-        np.maximum.at(high, place.reshape(-1), block.cost[1:].T)
-        codes.append(kinds)
-        sizes.append(np.bincount(place.reshape(-1), minlength=len(kinds)))
-        lows.append(low)
-        highs.append(high)
-    kinds, place = np.unique(np.concatenate(codes), axis=0, return_inverse=True)
-    place = place.reshape(-1)
-    low, high = np.full((len(kinds), prepared.arms - 1), np.inf), np.zeros((len(kinds), prepared.arms - 1))
-    np.minimum.at(low, place, np.concatenate(lows))
-    np.maximum.at(high, place, np.concatenate(highs))
-    size = np.bincount(place, np.concatenate(sizes), len(kinds))
-    pattern = (kinds[:, 1][:, None] // powers) % 2
-    return kinds[:, 0], pattern.astype(np.float64), size.astype(np.float64), low, high
+        code = (block.cell * 2**treated + powers @ finite) * bands + band
+        parts.append(_merged(code, np.ones(len(code)), block.cost[1:], block.cost[1:]))
+    code, size, low, high = _merged(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+    cell, pattern = np.divmod(code // bands, 2**treated)
+    return cell, ((pattern[:, None] // powers) % 2).astype(np.float64), size, low.T, high.T
+
+
+def _merged(code: Integers, size: Floats, low: Floats, high: Floats) -> tuple[Integers, Floats, Floats, Floats]:
+    """Return distinct codes with their total size, and the lowest and highest cost of each arm, shape (arms, codes)."""
+    kinds, place = np.unique(code, return_inverse=True)
+    lowest, highest = np.full((len(low), len(kinds)), np.inf), np.zeros((len(high), len(kinds)))
+    for at in range(len(low)):
+        np.minimum.at(lowest[at], place, low[at])
+        np.maximum.at(highest[at], place, high[at])
+    return kinds, np.bincount(place, size, len(kinds)), lowest, highest
 
 
 def _bands(prepared: Prepared) -> Floats:

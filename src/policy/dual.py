@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, hstack
 
 from .problem import Block, Floats, Integers, Prepared, Tally
 from .response import Arms, best_arms
@@ -58,27 +58,35 @@ class Planes:
         self.value.append(value[wanted] / self.scale)
         self.count += len(wanted)
 
-    def minimise(self, bound: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, float, Floats]:
-        """Return the model's minimiser in the box, its heights by part, the minimum, and the planes' multipliers."""
+    def minimise(self, bound: Floats, center: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the model's minimiser in the box, its heights by part, and the planes' multipliers.
+
+        The programme is stated in differences to the center over the width of the box, where the solver's absolute
+        tolerances mean little money.
+        """
         data, rows, columns = (np.concatenate(each) for each in zip(*self.entries, strict=True))
         part, count = np.concatenate(self.part), np.arange(self.count)
-        matrix = coo_array(
-            (np.concatenate([-data, np.full(self.count, -1.0)]),
-             (np.concatenate([rows, count]), np.concatenate([columns, part + self.limits]))),
-            shape=(self.count, self.limits + self.parts),
-        ).tocsr()  # fmt: skip
+        used = coo_array((data, (rows, columns)), shape=(self.count, self.limits)).tocsr()
+        height = np.concatenate(self.value) - used @ center
+        top = np.full(self.parts, -np.inf)
+        np.maximum.at(top, part, height)
+        width = float(np.max(high - low, initial=1e-12))
+        ones = coo_array((np.full(self.count, -1.0), (count, part)), shape=(self.count, self.parts))
         free = np.full(self.parts, np.inf)
+        edges = np.column_stack([np.concatenate([(low - center) / width, -free]),
+                                 np.concatenate([(high - center) / width, free])])  # fmt: skip
         solved = linprog(
-            np.concatenate([bound / self.scale, np.ones(self.parts)]),
-            A_ub=matrix,
-            b_ub=-np.concatenate(self.value),
-            bounds=np.column_stack([np.concatenate([low, -free]), np.concatenate([high, free])]),
+            np.concatenate([bound, np.full(self.parts, self.scale)]) / self.scale,
+            A_ub=hstack([-used, ones]).tocsr(),
+            b_ub=(top[part] - height) / width,
+            bounds=edges,
             method="highs-ds",
+            options={"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
         )
         if solved.status != 0:
             raise RuntimeError(f"the model of the dual was not minimised: {solved.message}")
-        price, height = solved.x[: self.limits], solved.x[self.limits :]
-        return price, height, float(solved.fun), -solved.ineqlin.marginals
+        price = np.clip(center + solved.x[: self.limits] * width, low, high)
+        return price, top + solved.x[self.limits :] * width, -solved.ineqlin.marginals
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,8 @@ class _Search:
         """Make one step; return whether it was the last."""
         low = np.maximum(self.center - self.reach * self.radius, self.low)
         high = np.minimum(self.center + self.reach * self.radius, self.high)
-        price, height, model, self.mixture = self.planes.minimise(self.bound, low, high)
-        predicted = self.best - model
+        price, height, self.mixture = self.planes.minimise(self.bound, self.center, low, high)
+        predicted = self.best - float(height.sum() + self.bound @ price / self.planes.scale)
         inside = (((price < high) | (high >= self.high)) & ((price > low) | (low <= self.low))).all()
         enough = predicted <= self.tolerance * max(abs(self.best), 1e-12)
         if enough and inside:

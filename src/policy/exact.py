@@ -1,7 +1,7 @@
 """Small problems with HiGHS: the linear relaxation with its prices, and the assignment in whole numbers.
 
 A vertex of the relaxation splits at most as many households (or single stakeholders) as there are limits. These, with
-some that are nearly indifferent, are decided by an integer programme while everyone else keeps the arm of the vertex.
+some that are nearly indifferent, are decided afresh while everyone else keeps the arm of the vertex.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ from scipy.sparse import csr_array, hstack, identity, vstack
 from .problem import Block, Floats, Integers, Prepared
 
 _WHOLE = 1.0 - 1e-6
+_NEIGHBOURS = 16  # units decided afresh besides the split ones
+_STATES = 4000
+_MOST_CHANGES = 300
 _SLACK = 1e-7  # what the solver may break a limit by, in inner units
 
 
@@ -107,21 +110,77 @@ def whole(options: Options, relaxed: Relaxed, bound: Floats, slack: float) -> ND
         options: p pairs.
         relaxed: the vertex.
         bound: of the limits.
-        slack: money by which the result may miss the best one.
+        slack: money by which the result may miss the best one, should an integer programme be needed.
     """
-    near = _nearness(options, relaxed)
-    for size in (24, 200, 1500, options.units):
-        free = near < size
-        kept = (relaxed.share > _WHOLE) & ~free[options.unit]
-        rest = bound - options.used @ kept
-        mask = free[options.unit]
-        found = integers(options.only(mask), rest, slack)
-        if found is not None:
-            kept[mask] = found
-            return kept
+    near, split = _nearness(options, relaxed)
+    found = _rounded(options, relaxed, bound, near, split + _NEIGHBOURS)
+    if found is not None:
+        return _improved(options, found, bound)
+    for size in (150, 1500, options.units):
+        free = (near < size)[options.unit]
+        kept = (relaxed.share > _WHOLE) & ~free
+        part = integers(options.only(free), bound - options.used @ kept, slack)
+        if part is not None:
+            kept[free] = part
+            return _improved(options, kept, bound)
         if size >= options.units:
             break
     return None
+
+
+def _rounded(options: Options, relaxed: Relaxed, bound: Floats, near: Integers, size: int) -> NDArray[np.bool_] | None:
+    """Return the best way to decide the units nearest to indifference, among those that give up least at the prices.
+
+    What an assignment loses against the relaxation is what its units give up at the prices and the worth of the room
+    it leaves. Partial assignments are extended unit by unit; of these the `_STATES` that give up least are kept.
+    """
+    free = (near < size)[options.unit]
+    kept = (relaxed.share > _WHOLE) & ~free
+    reduced = options.gain - options.used.T @ relaxed.price
+    used, missed = (options.used @ kept)[None, :], np.zeros(1)
+    trail: list[tuple[Integers, Integers]] = []
+    pairs = np.flatnonzero(free)
+    pairs = pairs[np.argsort(near[options.unit[pairs]], kind="stable")]
+    for group in np.split(pairs, np.flatnonzero(np.diff(options.unit[pairs])) + 1):
+        gives_up = np.append(reduced[group], 0.0)
+        gives_up = gives_up.max() - gives_up
+        uses = np.vstack([options.used[:, group].toarray().T, np.zeros(len(bound))])
+        total = (missed[:, None] + gives_up[None, :]).ravel()
+        order = np.argsort(total, kind="stable")[:_STATES]
+        parent, option = np.divmod(order, len(gives_up))
+        used, missed = used[parent] + uses[option], total[order]
+        trail.append((parent, np.append(group, -1)[option]))
+    fits = np.flatnonzero((used <= bound + 1e-9 * np.maximum(1.0, np.abs(bound))).all(axis=1))
+    if len(fits) == 0:
+        return None
+    state = fits[np.argmin(missed[fits] + (bound - used[fits]) @ relaxed.price)]
+    for parent, pair in reversed(trail):
+        if pair[state] >= 0:
+            kept[pair[state]] = True
+        state = parent[state]
+    return kept
+
+
+def _improved(options: Options, kept: NDArray[np.bool_], bound: Floats) -> NDArray[np.bool_]:
+    """Change one unit's arm at a time, the change that gains most first, as long as the limits leave room."""
+    used, kept = options.used.tocsc(), kept.copy()
+    current = np.full(options.units, -1, dtype=np.int64)
+    current[options.unit[kept]] = np.flatnonzero(kept)
+    room, dense = bound - used @ kept, used.toarray()
+    for _ in range(_MOST_CHANGES):
+        now = current[options.unit]
+        gains = options.gain - np.where(now >= 0, options.gain[now], 0.0)
+        better = np.flatnonzero(gains > 1e-12)
+        needs = dense[:, better] - np.where(now[better] >= 0, dense[:, now[better]], 0.0)
+        fits = better[(needs <= (room + 1e-9 * np.maximum(1.0, np.abs(bound)))[:, None]).all(axis=0)]
+        if len(fits) == 0:
+            break
+        best = fits[np.argmax(gains[fits])]
+        if now[best] >= 0:
+            kept[now[best]] = False
+        kept[best], current[options.unit[best]] = True, best
+        room = bound - used @ kept
+    return kept
 
 
 def integers(options: Options, bound: Floats, slack: float) -> NDArray[np.bool_] | None:
@@ -156,8 +215,8 @@ def integers(options: Options, bound: Floats, slack: float) -> NDArray[np.bool_]
     return None
 
 
-def _nearness(options: Options, relaxed: Relaxed) -> Integers:
-    """Return the rank of each unit by indifference, split ones first, shape (units,)."""
+def _nearness(options: Options, relaxed: Relaxed) -> tuple[Integers, int]:
+    """Return the rank of each unit by indifference, split ones first, shape (units,), and how many are split."""
     reduced = options.gain - options.used.T @ relaxed.price
     best = np.zeros(options.units)
     np.maximum.at(best, options.unit, reduced)
@@ -170,4 +229,4 @@ def _nearness(options: Options, relaxed: Relaxed) -> Integers:
     split[options.unit[(relaxed.share > 1e-6) & ~chosen]] = True
     rank = np.empty(options.units, dtype=np.int64)
     rank[np.lexsort((np.arange(options.units), margin, ~split))] = np.arange(options.units)
-    return rank
+    return rank, int(split.sum())

@@ -177,7 +177,8 @@ def _first_prices(prepared: Prepared, effort: Effort) -> Region:
     large = _sample(prepared, effort.sample)
     better = minimise(prepared, large, prepared.bound, first, 1e-6).price
     moved, level = np.abs(better - relaxed.price), better + relaxed.price + 0.1 * typical
-    radius = 4.0 * np.sqrt(len(small) / len(large)) * np.maximum(moved, float(np.sqrt(np.mean((moved / level) ** 2))) * level)
+    share = max(float(np.sqrt(np.mean((moved / level) ** 2))), 0.002)
+    radius = 4.0 * np.sqrt(len(small) / len(large)) * np.maximum(moved, share * level)
     return Region(better, radius / 4.0, radius)
 
 
