@@ -1,20 +1,21 @@
-"""The arm of each stakeholder that maximises total gain under a budget and capacities.
+"""The arm of each stakeholder that maximises total gain under a budget, capacities and further limits.
 
-Without a binding limit it is the best arm of each. Otherwise the linear relaxation is solved with HiGHS
-(scipy.optimize.linprog): a vertex has at most as many fractional rows as limits, these are rounded to what still fits,
-and what is left of the limits is filled up greedily. Ties go to the arm that stands first, the control before all.
+Without a binding limit it is the best arm of each; otherwise see `solve`. Ties between arms go to the control, then to
+the arm that stands first; ties between stakeholders to the smaller key.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_array, vstack
+
+from .limits import Limit, LimitUse, at_most
+from .problem import Problem
+from .solve import solve
 
 Floats = NDArray[np.float64]
-_WHOLE = 1.0 - 1e-6
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,24 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Further:
+    """What else must hold, for the stakeholders at hand.
+
+    Attributes:
+        limits: by channel, team or group; quotas; bounds on differences of rates.
+        groups: codes of the groupings the limits name, shape (n,) each.
+        household: those with the same code ≥ 0 get at most one arm between them, shape (n,); −1: alone.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    groups: Mapping[str, Integers] = field(default_factory=dict)
+    household: Integers | None = None
+
+
+NOTHING_FURTHER = Further()
+
+
+@dataclass(frozen=True)
 class Choice:
     """The chosen arms, and what one more unit of each limit would be worth.
 
@@ -38,70 +57,43 @@ class Choice:
         arm: shape (n,), 0 = control.
         budget_price: gain per unit of money, 0 where the budget does not bind.
         capacity_prices: gain per assignment, shape (arms,).
+        value: total gain, money.
+        bound: what no choice that keeps the limits can exceed, money.
+        uses: of every limit, budget and capacities included.
     """
 
     arm: NDArray[np.int64]
     budget_price: float
     capacity_prices: Floats
+    value: float = 0.0
+    bound: float = 0.0
+    uses: tuple[LimitUse, ...] = ()
 
 
-def choose(gain: Floats, cost: Floats, limits: Limits) -> Choice:
+def choose(gain: Floats, cost: Floats, limits: Limits, further: Further = NOTHING_FURTHER,
+           key: Floats | None = None) -> Choice:  # fmt: skip
     """Return the choice that maximises the total gain.
 
     Args:
         gain: money net of cost against the control, shape (n, arms); column 0 is 0; NaN: may not be assigned.
         cost: money, shape (n, arms); what is below 0 is income, which does not widen the budget.
         limits: budget and capacities.
+        further: whatever else must hold.
+        key: decides ties between stakeholders, distinct numbers in [0, 1), shape (n,); None: by position.
+
+    Raises:
+        InfeasibleError: limits contradict one another.
     """
-    cost = np.maximum(cost, 0.0)
-    attainable = np.where(np.isnan(gain), -np.inf, gain)
-    best = attainable.argmax(axis=1)
-    if _fits(best, cost, limits):
-        return Choice(best, 0.0, np.zeros(gain.shape[1]))
-    return _under_limits(np.maximum(attainable, -1.0), cost, limits)
-
-
-def _fits(arm: NDArray[np.int64], cost: Floats, limits: Limits) -> bool:
-    counts = np.bincount(arm, minlength=cost.shape[1])
-    if any(room is not None and counts[at] > room for at, room in enumerate(limits.capacity)):
-        return False
-    return limits.budget is None or cost[np.arange(len(arm)), arm].sum() <= limits.budget
-
-
-def _under_limits(gain: Floats, cost: Floats, limits: Limits) -> Choice:
-    rows, arms = np.nonzero(gain > 0)  # never the control: its gain is 0
-    pairs, n, k = np.arange(len(rows)), *gain.shape
-    once = csr_array((np.ones(len(rows)), (rows, pairs)), shape=(n, len(rows)))
-    given = csr_array((np.ones(len(rows)), (arms, pairs)), shape=(k, len(rows)))
-    spent = csr_array(cost[rows, arms][None, :])
-    room = [np.inf if each is None else float(each) for each in limits.capacity]
-    budget = np.inf if limits.budget is None else limits.budget
-    used = vstack([once, given, spent])
-    bound = np.concatenate([np.ones(n), room, [budget]])
-    finite = np.isfinite(bound)
-    solved = linprog(-gain[rows, arms], A_ub=used.tocsr()[finite], b_ub=bound[finite], bounds=(0, 1), method="highs")
-    if solved.status != 0:
-        raise RuntimeError(f"the linear programme of the assignment was not solved: {solved.message}")
-    prices = np.zeros(len(bound))
-    prices[finite] = -solved.ineqlin.marginals
-    arm = np.zeros(n, dtype=np.int64)
-    whole = solved.x > _WHOLE
-    arm[rows[whole]] = arms[whole]
-    return Choice(_fill_up(arm, gain, cost, limits), float(prices[-1]), prices[n:-1])
-
-
-def _fill_up(arm: NDArray[np.int64], gain: Floats, cost: Floats, limits: Limits) -> NDArray[np.int64]:
-    """Give what is left of the limits to those still without an arm, highest gain first."""
-    arm = arm.copy()
-    counts = np.bincount(arm, minlength=gain.shape[1])
-    budget = np.inf if limits.budget is None else limits.budget
-    left = budget - cost[np.arange(len(arm)), arm].sum()
-    room = np.array([np.inf if each is None else each for each in limits.capacity]) - counts
-    rows, arms = np.nonzero((gain > 0) & (arm == 0)[:, None] & (cost <= left) & (room > 0))
-    for at in np.lexsort((arms, rows, -gain[rows, arms])):
-        row, candidate = rows[at], arms[at]
-        if arm[row] == 0 and room[candidate] >= 1 and cost[row, candidate] <= left:
-            arm[row] = candidate
-            left -= cost[row, candidate]
-            room[candidate] -= 1
-    return arm
+    arms = gain.shape[1]
+    named: dict[int | None, Limit] = {}
+    if limits.budget is not None:
+        named[None] = at_most("budget", max(limits.budget, 0.0), np.arange(arms) > 0, of_cost=True)
+    for at, room in enumerate(limits.capacity):
+        if room is not None:
+            named[at] = at_most(f"capacity of arm {at}", room, np.arange(arms) == at)
+    every = [*named.values(), *further.limits]
+    solution = solve(Problem(gain, np.maximum(cost, 0.0), every, further.groups, key, further.household))
+    prices = {at: use.price for at, use in zip(named, solution.uses, strict=False)}
+    capacity = np.array([prices.get(at, 0.0) for at in range(arms)])
+    return Choice(solution.arm.astype(np.int64), prices.get(None, 0.0), capacity, solution.value, solution.bound,
+                  solution.uses)  # fmt: skip

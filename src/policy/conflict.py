@@ -11,8 +11,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, vstack
 
-from .limits import Infeasible
-from .problem import Floats, Integers, Prepared
+from .limits import InfeasibleError
+from .prepared import Prepared
+from .problem import Floats, Integers
 
 _COST_BANDS = 16
 _SLACK = 1e-7
@@ -22,7 +23,7 @@ def refuse_contradictions(prepared: Prepared, chunk: int) -> None:
     """Check what can be checked without looking at single stakeholders.
 
     Raises:
-        Infeasible: the limits contradict one another.
+        InfeasibleError: the limits contradict one another.
     """
     if (prepared.bound >= 0).all():
         return  # the control for everyone keeps them
@@ -30,7 +31,9 @@ def refuse_contradictions(prepared: Prepared, chunk: int) -> None:
     kind, arm = np.nonzero(pattern)
     at, arms = cell[kind] * prepared.arms + arm + 1, np.arange(len(kind))
     weight = prepared.cost_weight[:, at].toarray() if len(kind) else np.zeros((len(prepared.bound), 0))
-    used = prepared.count_weight[:, at].toarray() + np.where(weight > 0, weight * low[kind, arm], weight * high[kind, arm])
+    used = prepared.count_weight[:, at].toarray() + np.where(
+        weight > 0, weight * low[kind, arm], weight * high[kind, arm]
+    )
     once = csr_array((np.ones(len(kind)), (kind, arms)), shape=(len(size), len(kind)))
 
     def possible(kept: Integers) -> bool:
@@ -44,7 +47,7 @@ def refuse_contradictions(prepared: Prepared, chunk: int) -> None:
         raise contradiction(prepared, possible)
 
 
-def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> Infeasible:
+def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> InfeasibleError:
     """Return the error that names a smallest set of contradicting limits.
 
     Args:
@@ -56,10 +59,10 @@ def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> I
         without = kept[kept != at]
         if not possible(without):
             kept = without
-    limits = [prepared.problem.limits[at] for at in kept]
+    limits = [prepared.problem.limits[int(at)] for at in kept]
     sides = [f"{limit.name} {'at most' if limit.kind == 'le' else 'at least'} {limit.bound:g}" for limit in limits]
     got = " together with ".join(sides)
-    return Infeasible([limit.name for limit in limits], f"{got}, which the population cannot meet")
+    return InfeasibleError([limit.name for limit in limits], f"{got}, which the population cannot meet")
 
 
 def _kinds(prepared: Prepared, chunk: int) -> tuple[Integers, Floats, Floats, Floats, Floats]:
@@ -84,7 +87,7 @@ def _merged(code: Integers, size: Floats, low: Floats, high: Floats) -> tuple[In
     for at in range(len(low)):
         np.minimum.at(lowest[at], place, low[at])
         np.maximum.at(highest[at], place, high[at])
-    return kinds, np.bincount(place, size, len(kinds)), lowest, highest
+    return kinds, np.bincount(place, size, len(kinds)).astype(np.float64), lowest, highest
 
 
 def _bands(prepared: Prepared) -> Floats:

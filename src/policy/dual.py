@@ -1,18 +1,20 @@
 """The prices at which best responses keep the limits: a trust-region bundle method on the dual.
 
 The dual Σ_i max_a (gain − Σ_j price_j · used_j) + Σ_j price_j · bound_j is convex and piecewise linear; every best
-response gives a supporting plane for each part of the population. The model of all planes is minimised in a box around the best prices
-(Marsten, Hogan & Blankenship 1975, "The boxstep method"; box rules of Linderoth & Wright 2003). The multipliers of
-the planes at the end mix the best responses into a fractional assignment that keeps the limits.
+response gives a supporting plane for each part of the population. The model of all planes is minimised in a box around
+the best prices (Marsten, Hogan & Blankenship 1975, "The boxstep method"; box rules of Linderoth & Wright 2003). The
+multipliers of the planes at the end mix the best responses into a fractional assignment that keeps the limits.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, hstack
 
-from .problem import Block, Floats, Integers, Prepared, Tally
+from .prepared import Prepared
+from .problem import Block, Floats, Integers, Tally
 from .response import Arms, best_arms
 
 _ACCEPT = 0.1  # of the predicted decrease, for a step to be taken
@@ -49,9 +51,9 @@ class Planes:
         self.entries: list[tuple[Floats, Integers, Integers]] = []
         self.count = 0
 
-    def add(self, step: int, value: Floats, used: object, wanted: Integers) -> None:
+    def add(self, step: int, value: Floats, used: Any, wanted: Integers) -> None:
         """Append the planes of some parts found in a step; `used` is sparse, shape (limits, parts)."""
-        part = used.tocsc()[:, wanted].tocoo()  # type: ignore[attr-defined]
+        part = used.tocsc()[:, wanted].tocoo()
         self.entries.append((part.data / self.scale, part.coords[1] + self.count, part.coords[0]))
         self.part.append(wanted)
         self.step.append(np.full(len(wanted), step))
@@ -150,14 +152,15 @@ class _Search:
         price, height, self.mixture = self.planes.minimise(self.bound, self.center, low, high)
         predicted = self.best - float(height.sum() + self.bound @ price / self.planes.scale)
         inside = (((price < high) | (high >= self.high)) & ((price > low) | (low <= self.low))).all()
-        enough = predicted <= self.tolerance * max(abs(self.best), 1e-12)
+        small = self.tolerance * max(abs(self.best), 1e-12)
+        enough = predicted <= small
         if enough and inside:
             self.converged = True
             return True
         value, used = self._respond(price)
         dual = self._dual(value, used, price)
-        here = (value - used.T @ price) / self.planes.scale
-        higher = np.flatnonzero(here > height + 1e-3 * self.tolerance * max(abs(self.best), 1e-12) / self.prepared.parts)
+        here: Floats = (value - used.T @ price) / self.planes.scale
+        higher = np.flatnonzero(here > height + 1e-3 * small / self.prepared.parts)
         self.planes.add(step, value, used, higher)
         if enough:
             self.reach *= 8.0
@@ -176,15 +179,15 @@ class _Search:
         bound = self.best * self.planes.scale * self.money
         return Dual(self.center * self.money, bound, self._mix(), self.converged, self.unbounded)
 
-    def _respond(self, price: Floats) -> tuple[Floats, object]:
+    def _respond(self, price: Floats) -> tuple[Floats, Any]:
         arm = best_arms(self.prepared, self.block, price * self.money)
         self.arms.append(arm)
         tally: Tally = self.prepared.tally(self.block, arm)
         value = self.prepared.value_by_part(tally) / self.money
         return value, self.prepared.used_by_part(tally)
 
-    def _dual(self, value: Floats, used: object, price: Floats) -> float:
-        total = float(value.sum() - (used.T @ price).sum() + self.bound @ price)  # type: ignore[attr-defined]
+    def _dual(self, value: Floats, used: Any, price: Floats) -> float:
+        total = float(value.sum() - (used.T @ price).sum() + self.bound @ price)
         return total / self.planes.scale
 
     def _mix(self) -> Arms:

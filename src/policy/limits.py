@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..contracts.errors import InputError
 
@@ -59,7 +59,7 @@ class LimitUse:
     binding: bool
 
 
-class Infeasible(InputError):
+class InfeasibleError(InputError):
     """No assignment keeps all the limits; `names` is a smallest set of them that contradict one another."""
 
     def __init__(self, names: Sequence[str], got: str) -> None:
@@ -69,7 +69,7 @@ class Infeasible(InputError):
                          "relax or remove one of them")  # fmt: skip
 
 
-def at_most(name: str, bound: float, arms: Sequence[float], *, of_cost: bool = False) -> Limit:
+def at_most(name: str, bound: float, arms: ArrayLike, *, of_cost: bool = False) -> Limit:
     """Return a limit over everyone: a budget, or the capacity of the arms of a channel or team.
 
     Args:
@@ -84,7 +84,7 @@ def at_most(name: str, bound: float, arms: Sequence[float], *, of_cost: bool = F
     return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "le", None, of_cost)
 
 
-def at_least(name: str, bound: float, arms: Sequence[float], *, of_cost: bool = False) -> Limit:
+def at_least(name: str, bound: float, arms: ArrayLike, *, of_cost: bool = False) -> Limit:
     """Return a quota over everyone; arguments as in `at_most`."""
     return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "ge", None, of_cost)
 
@@ -103,7 +103,7 @@ def in_group(limit: Limit, group: str, code: int, groups: int) -> Limit:
     return Limit(limit.name, limit.bound, weight, limit.kind, group, limit.of_cost)
 
 
-def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: Sequence[float]) -> list[Limit]:
+def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: ArrayLike) -> list[Limit]:
     """Return the limits |rate_g − rate_h| ≤ most for all pairs of groups, a rate being the share that gets the arms.
 
     Args:

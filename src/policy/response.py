@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .problem import Block, Floats, Integers, Prepared, Tally
+from .prepared import Prepared
+from .problem import Block, Floats, Integers, Tally
 
 Arms = NDArray[np.int8]
 

@@ -12,9 +12,11 @@ import numpy as np
 from . import exact
 from .conflict import contradiction, refuse_contradictions
 from .dual import Dual, Region, minimise
-from .limits import Infeasible, LimitUse
-from .problem import CHUNK, Block, Floats, Integers, Prepared, Problem, Tally
+from .limits import InfeasibleError, LimitUse
+from .prepared import Prepared
+from .problem import CHUNK, Block, Floats, Integers, Problem, Tally
 from .response import Arms, everyone, respond, undecided
+from .rounding import whole
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Effort:
     direct: int = 4000
     whole: int = 60
     sample: int = 60_000
-    gap: float = 1e-5
+    gap: float = 3e-4
     chunk: int = CHUNK
 
 
@@ -60,7 +62,10 @@ class Solution:
         return max(self.bound - self.value, 0.0) / max(abs(self.bound), 1e-12)
 
 
-def solve(problem: Problem, effort: Effort = Effort()) -> Solution:
+DEFAULT_EFFORT = Effort()
+
+
+def solve(problem: Problem, effort: Effort = DEFAULT_EFFORT) -> Solution:
     """Return the best assignment found, its bound, and what each limit is worth.
 
     Args:
@@ -68,7 +73,7 @@ def solve(problem: Problem, effort: Effort = Effort()) -> Solution:
         effort: sizes of samples and steps.
 
     Raises:
-        Infeasible: no assignment keeps the limits; names those that contradict one another.
+        InfeasibleError: no assignment keeps the limits; names those that contradict one another.
     """
     prepared = Prepared(problem)
     free = np.zeros(len(problem.limits))
@@ -95,9 +100,9 @@ def _direct(prepared: Prepared, effort: Effort) -> Solution:
                 prepared, lambda kept: exact.integers(_under(options, kept), prepared.bound[kept], slack) is not None
             )
     else:
-        chosen = exact.whole(options, relaxed, prepared.bound, slack * prepared.n)
+        chosen = whole(options, relaxed, prepared.bound, slack * prepared.n)
         if chosen is None:
-            raise Infeasible([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
+            raise InfeasibleError([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
     arm = np.zeros(prepared.n, dtype=np.int8)
     arm[block.rows[options.row[chosen]]] = options.arm[chosen]
     return _certified(prepared, arm, prepared.tally(block, arm[block.rows]), relaxed.price, effort)
@@ -110,7 +115,7 @@ def _by_prices(prepared: Prepared, effort: Effort) -> Solution:
         block, room = prepared.block(rows), prepared.bound - prepared.used(rest)
         dual = minimise(prepared, block, room, region, 1e-7)
         if dual.unbounded:
-            raise Infeasible(_priced(prepared, dual.price), "limits that contradict one another")
+            raise InfeasibleError(_priced(prepared, dual.price), "limits that contradict one another")
         if not region.touched(dual.price):
             break
         region = Region(dual.price, region.step, 4.0 * region.radius)
@@ -135,7 +140,7 @@ def _whole(prepared: Prepared, block: Block, dual: Dual, rest: Tally, bound: flo
             break
         size *= 4
     if best is None:
-        raise Infeasible([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
+        raise InfeasibleError([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
     return best
 
 
@@ -154,7 +159,7 @@ def _polished(prepared: Prepared, block: Block, dual: Dual, rest: Tally, size: i
     part = block.take(at)
     options = exact.options_of(prepared, part)
     relaxed = exact.relax(options, room)
-    chosen = None if relaxed is None else exact.whole(options, relaxed, room, slack)
+    chosen = None if relaxed is None else whole(options, relaxed, room, slack)
     if chosen is None:
         return None
     arm = dual.arm.copy()
