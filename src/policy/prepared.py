@@ -95,25 +95,31 @@ class Prepared:
             gain, cost = gain * block.weight, cost * block.weight
         return Tally(
             np.bincount(at, block.weight, size).astype(np.float64),
-            np.bincount(at, cost, size) / self.cost_unit,
-            np.bincount(at, gain, size) / self.gain_unit,
+            np.bincount(at, cost, size),
+            np.bincount(at, gain, size),
         )
 
     def used(self, tally: Tally) -> Floats:
         """Return what an assignment uses of every limit, in inner units, shape (limits,)."""
-        used: Floats = self.count_weight @ tally.count + self.cost_weight @ tally.spent
+        used: Floats = self.count_weight @ tally.count + self.cost_weight @ (tally.spent / self.cost_unit)
         return used
+
+    def gain_of(self, tally: Tally) -> float:
+        """Return the total gain, money."""
+        return float(tally.value.sum()) / self.gain_unit
 
     def used_by_part(self, tally: Tally) -> Any:
         """Return what it uses of every limit in every part, sparse, shape (limits, parts)."""
         size = self.cells * self.arms
         part_of = csr_array((np.ones(size), np.repeat(self.part, self.arms), np.arange(size + 1)), (size, self.parts))
-        used = self.count_weight.multiply(tally.count[None, :]) + self.cost_weight.multiply(tally.spent[None, :])
+        used = self.count_weight.multiply(tally.count[None, :]) + self.cost_weight.multiply(
+            tally.spent[None, :] / self.cost_unit
+        )
         return csr_array(used) @ part_of
 
     def value_by_part(self, tally: Tally) -> Floats:
         """Return the gain in every part, shape (parts,)."""
-        return np.bincount(np.repeat(self.part, self.arms), tally.value, self.parts).astype(np.float64)
+        return np.bincount(np.repeat(self.part, self.arms), tally.value, self.parts) / self.gain_unit
 
     def keeps(self, tally: Tally) -> bool:
         """Return whether no limit is broken."""

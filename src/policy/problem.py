@@ -74,7 +74,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Tally:
-    """Sums over stakeholders by cell and arm, shape (cells · arms,) each: how many, their cost, their gain."""
+    """Sums over stakeholders by cell and arm, shape (cells · arms,) each: how many, their cost, their gain.
+
+    Cost and gain are in whole units of `Prepared`.
+    """
 
     count: Floats
     spent: Floats
@@ -101,7 +104,7 @@ class Cells:
 
 
 def cells_of(problem: Problem) -> tuple[Integers, Cells]:
-    """Return the cell of each row, shape (n,), and what the cells are; in an order that does not depend on the rows'."""
+    """Return the cell of each row, shape (n,), and what the cells are, in an order of their own."""
     names = sorted({limit.group for limit in problem.limits if limit.group is not None})
     n, joint, total = len(problem.gain), np.zeros(len(problem.gain), dtype=np.int64), 1
     sizes = [int(problem.groups[name].max(initial=0)) + 1 for name in names]

@@ -12,7 +12,7 @@ from .problem import Floats, Integers
 
 _WHOLE = 1.0 - 1e-6
 _NEIGHBOURS = 16  # units decided afresh besides the split ones
-_MOST_CHANGES = 300
+_MOST_PASSES = 5
 
 
 def whole(options: Options, relaxed: Relaxed, bound: Floats, slack: float) -> NDArray[np.bool_] | None:
@@ -89,20 +89,24 @@ def _improved(options: Options, kept: NDArray[np.bool_], bound: Floats) -> NDArr
     used, kept = options.used.tocsc(), kept.copy()
     current = np.full(options.units, -1, dtype=np.int64)
     current[options.unit[kept]] = np.flatnonzero(kept)
-    room, dense = bound - used @ kept, used.toarray()
-    for _ in range(_MOST_CHANGES):
+    tolerance = 1e-9 * np.maximum(1.0, np.abs(bound))
+    for _ in range(_MOST_PASSES):
         now = current[options.unit]
         gains = options.gain - np.where(now >= 0, options.gain[now], 0.0)
         better = np.flatnonzero(gains > 1e-12)
-        needs = dense[:, better] - np.where(now[better] >= 0, dense[:, now[better]], 0.0)
-        fits = better[(needs <= (room + 1e-9 * np.maximum(1.0, np.abs(bound)))[:, None]).all(axis=0)]
-        if len(fits) == 0:
+        needs = used[:, better].toarray() - np.where(now[better] >= 0, used[:, now[better]].toarray(), 0.0)
+        room = bound + tolerance - used @ kept
+        fitting = np.flatnonzero((needs <= room[:, None]).all(axis=0))
+        if len(fitting) == 0:
             break
-        best = fits[np.argmax(gains[fits])]
-        if now[best] >= 0:
-            kept[now[best]] = False
-        kept[best], current[options.unit[best]] = True, best
-        room = bound - used @ kept
+        changed = np.zeros(options.units, dtype=bool)
+        for at in fitting[np.argsort(-gains[better[fitting]], kind="stable")]:
+            pair, unit = better[at], options.unit[better[at]]
+            if not changed[unit] and (needs[:, at] <= room).all():
+                if current[unit] >= 0:
+                    kept[current[unit]] = False
+                kept[pair], current[unit], changed[unit] = True, pair, True
+                room = room - needs[:, at]
     return kept
 
 

@@ -79,7 +79,7 @@ def solve(problem: Problem, effort: Effort = DEFAULT_EFFORT) -> Solution:
     free = np.zeros(len(problem.limits))
     arm, tally = everyone(prepared, free, effort.chunk)
     if prepared.keeps(tally):
-        return _solution(prepared, arm, tally, free, float(tally.value.sum()))
+        return _solution(prepared, arm, tally, free, prepared.gain_of(tally))
     refuse_contradictions(prepared, effort.chunk)
     if prepared.n <= effort.direct:
         return _direct(prepared, effort)
@@ -134,9 +134,9 @@ def _whole(prepared: Prepared, block: Block, dual: Dual, rest: Tally, bound: flo
         mine = _polished(prepared, block, dual, rest, size, enough / 10)
         if mine is not None:
             total = rest + prepared.tally(block, mine)
-            if prepared.keeps(total) and (best is None or total.value.sum() > best[1].value.sum()):
+            if prepared.keeps(total) and (best is None or prepared.gain_of(total) > prepared.gain_of(best[1])):
                 best = mine, total
-        if size >= len(block) or (best is not None and bound - best[1].value.sum() <= enough):
+        if size >= len(block) or (best is not None and bound - prepared.gain_of(best[1]) <= enough):
             break
         size *= 4
     if best is None:
@@ -208,13 +208,13 @@ def _certified(prepared: Prepared, arm: Arms, total: Tally, price: Floats, effor
 
 def _bound(prepared: Prepared, tally: Tally, price: Floats) -> float:
     """Return the dual at the prices, given the sums of the best responses to them."""
-    return float(tally.value.sum() + (prepared.bound - prepared.used(tally)) @ price)
+    return prepared.gain_of(tally) + float((prepared.bound - prepared.used(tally)) @ price)
 
 
 def _solution(prepared: Prepared, arm: Arms, total: Tally, price: Floats, bound: float) -> Solution:
     if not prepared.keeps(total):
         raise RuntimeError("the assignment breaks a limit")
-    return Solution(arm, float(total.value.sum()), bound, prepared.uses(total, price), price)
+    return Solution(arm, prepared.gain_of(total), bound, prepared.uses(total, price), price)
 
 
 def _priced(prepared: Prepared, price: Floats) -> list[str]:
