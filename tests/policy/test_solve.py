@@ -36,11 +36,11 @@ def problem(seed: int, rows: int, arms: int | None = None, ties: bool = False) -
         return treated & (rng.random(arms) < 0.6)
 
     limits = [at_most("budget", rng.uniform(0, 0.9) * rows, treated, of_cost=True)]
-    limits += [at_most(f"capacity {at}", int(rng.uniform(0, 0.4) * rows), some()) for at in range(2)]
+    limits += [at_most(f"capacity {at}", int(rng.uniform(0, 0.3) * rows), some()) for at in range(2)]
     if rng.random() < 0.5:
         limits.append(at_least("quota", int(rng.uniform(0, 0.25) * rows), some()))
-    if rng.random() < 0.5:
-        north = at_most("north", rng.uniform(0, 0.4) * rows, treated, of_cost=True)
+    if rng.random() < 0.8:
+        north = at_most("north", rng.uniform(0, 0.2) * rows, treated, of_cost=True)
         limits.append(in_group(north, "region", 1, 3))
     if rng.random() < 0.4:
         sizes = {"a": int((gender == 0).sum()), "b": int((gender == 1).sum())}
@@ -232,11 +232,10 @@ def test_the_order_of_arms_changes_nothing(seed: int) -> None:
         assert second.bound == pytest.approx(first.bound, rel=1e-6)
 
 
-@pytest.mark.parametrize("seed", [1, 4])
-def test_the_bound_rises_with_the_budget_and_is_concave(seed: int) -> None:
-    whole = problem(seed, 3000)
+def test_the_bound_rises_with_the_budget_and_is_concave() -> None:
+    whole = problem(1, 3000)
     bounds = []
-    for share in np.linspace(0.2, 2.0, 8):
+    for share in np.linspace(0.1, 1.1, 5):
         first = replace(whole.limits[0], bound=3000.0 * share)
         found = solved(replace(whole, limits=[first, *whole.limits[1:3]]))
         assert found is not None
