@@ -1,8 +1,8 @@
 """Times and certificates of the decision engine's solver, beside HiGHS, a greedy and the path of a single budget.
 
 Run as `python benchmarks/decision.py PART`, PART one of large, huge, highs, budgets, teams. Times are CPU-seconds of
-one thread unless they say wall. The population is synthetic: gains with a heavy tail, four segments, five regions, costs
-that vary by stakeholder, one pair of stakeholder and arm in ten not eligible.
+one thread unless they say wall. The population is synthetic: gains with a heavy tail, four segments, five regions,
+costs that vary by stakeholder, one pair of stakeholder and arm in ten not eligible.
 """
 
 import resource

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..contracts.draws import uniform_by_id
 from ..contracts.params import Interventions, Params
 from ..contracts.time import to_micros
 from ..models.bundle import Bundle, Predictions
@@ -59,7 +60,8 @@ def decide(bundle: Bundle, table: pd.DataFrame) -> pd.DataFrame:
     salt = f"explore {params.seed} {table['iteration'].max()}"
     drawable = offer.today & offer.today[:, 1:].any(axis=1, keepdims=True)  # where there is anything to draw
     drawn = explore(drawable, table["stakeholder_id"], offer.cost, limits, params.decision.exploration, salt)
-    plan = choose(np.where(offer.today, offer.gain, np.nan), offer.cost, drawn.rest)
+    key = uniform_by_id(table["stakeholder_id"], "ties")
+    plan = choose(np.where(offer.today, offer.gain, np.nan), offer.cost, drawn.rest, key=key)
     arm = np.where(held, 0, np.where(drawn.arm >= 0, drawn.arm, plan.arm))
     arm = np.where(opted_out, 0, arm)
     reason = _reasons(offer, plan, drawn, held, opted_out)

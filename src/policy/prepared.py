@@ -95,8 +95,8 @@ class Prepared:
             gain, cost = gain * block.weight, cost * block.weight
         return Tally(
             np.bincount(at, block.weight, size).astype(np.float64),
-            np.bincount(at, cost, size),
-            np.bincount(at, gain, size),
+            np.bincount(at, cost, size).astype(np.float64),
+            np.bincount(at, gain, size).astype(np.float64),
         )
 
     def used(self, tally: Tally) -> Floats:

@@ -208,10 +208,10 @@ def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytes
     """
     plans: dict[bytes, Choice] = {}
 
-    def solved_once(gain: np.ndarray, cost: np.ndarray, limits: Limits) -> Choice:
+    def solved_once(gain: np.ndarray, cost: np.ndarray, limits: Limits, key: np.ndarray) -> Choice:
         problem = gain.tobytes() + cost.tobytes() + repr(limits).encode()
         if problem not in plans:
-            plans[problem] = choose(gain, cost, limits)
+            plans[problem] = choose(gain, cost, limits, key=key)
         return plans[problem]
 
     monkeypatch.setattr("rapport.policy.decide.choose", solved_once)
@@ -353,3 +353,14 @@ def test_nobody_at_all() -> None:
     result = decide(told({"holdout": 0.1, "exploration": 0.2, "budget": 5.0}), people(0))
     assert len(result) == 0
     assert list(result.columns) == list(assignments_schema(["none", "call", "mail"]).columns)
+
+
+def test_ties_between_stakeholders_do_not_depend_on_who_else_is_there() -> None:
+    """Twenty are worth the same and ten may be called; those left out are the same when forty without hope join."""
+    bundle = told(CALM, call={"capacity": 10}, mail={"capacity": 0})
+    few = decide(bundle, people(20))
+    hopeless = people(40, stakeholder_id=[f"a{at}" for at in range(40)], effect_call=0.0)
+    many = decide(bundle, pd.concat([people(20), hopeless]))
+    called = few.loc[few["intervention"] == "call", "stakeholder_id"]
+    assert len(called) == 10
+    assert set(many.loc[many["intervention"] == "call", "stakeholder_id"]) == set(called)
