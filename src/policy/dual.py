@@ -60,11 +60,13 @@ class Planes:
         self.value.append(value[wanted] / self.scale)
         self.count += len(wanted)
 
-    def minimise(self, bound: Floats, center: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+    def minimise(
+        self, bound: Floats, center: Floats, low: Floats, high: Floats
+    ) -> tuple[Floats, Floats, Floats] | None:
         """Return the model's minimiser in the box, its heights by part, and the planes' multipliers.
 
         The programme is stated in differences to the center over the width of the box, where the solver's absolute
-        tolerances mean little money.
+        tolerances mean little money. None: HiGHS gives up on the numbers.
         """
         data, rows, columns = (np.concatenate(each) for each in zip(*self.entries, strict=True))
         part, count = np.concatenate(self.part), np.arange(self.count)
@@ -86,7 +88,7 @@ class Planes:
             options={"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
         )
         if solved.status != 0:
-            raise RuntimeError(f"the model of the dual was not minimised: {solved.message}")
+            return None
         price = np.clip(center + solved.x[: self.limits] * width, low, high)
         return price, top + solved.x[self.limits :] * width, -solved.ineqlin.marginals
 
@@ -149,7 +151,10 @@ class _Search:
         """Make one step; return whether it was the last."""
         low = np.maximum(self.center - self.reach * self.radius, self.low)
         high = np.minimum(self.center + self.reach * self.radius, self.high)
-        price, height, self.mixture = self.planes.minimise(self.bound, self.center, low, high)
+        found = self.planes.minimise(self.bound, self.center, low, high)
+        if found is None:
+            return True  # what was found so far stands, with the bound it has
+        price, height, self.mixture = found
         predicted = self.best - float(height.sum() + self.bound @ price / self.planes.scale)
         inside = (((price < high) | (high >= self.high)) & ((price > low) | (low <= self.low))).all()
         small = self.tolerance * max(abs(self.best), 1e-12)
