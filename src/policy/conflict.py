@@ -16,6 +16,7 @@ from .prepared import Prepared
 from .problem import Floats, Integers
 
 _COST_BANDS = 16
+_MOST_ARMS = 32
 _SLACK = 1e-7
 
 
@@ -27,6 +28,8 @@ def refuse_contradictions(prepared: Prepared, chunk: int) -> None:
     """
     if (prepared.bound >= 0).all():
         return  # the control for everyone keeps them
+    if prepared.arms > _MOST_ARMS:
+        return  # too many patterns to count; the prices will run away
     cell, pattern, size, low, high = _kinds(prepared, chunk)
     kind, arm = np.nonzero(pattern)
     at, arms = cell[kind] * prepared.arms + arm + 1, np.arange(len(kind))

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _EXACT = 2.0**52  # whole numbers up to here add without rounding
 CHUNK = 32_768
+_MOST_ARMS = 127  # an arm is a byte
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ def check(problem: Problem) -> None:
         InputError: a limit is not finite.
     """
     n, arms = problem.gain.shape
+    if arms > _MOST_ARMS:
+        raise ValueError(f"at most {_MOST_ARMS} arms, the control included; got {arms}")
     for limit in problem.limits:
         groups = 1
         if limit.group is not None:

@@ -358,3 +358,32 @@ def test_income_and_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="the codes of team must be at least 0"):
         solve(Problem(gain, np.zeros(2), [limit], {"team": np.array([0, -1, 1])}))
     assert solve(Problem(gain, np.zeros(2), [at_most("calls", 1, [0, 1])])).value == 0.0
+
+
+def test_many_arms() -> None:
+    """Forty arms with a quota that nobody can meet, and one that all can."""
+    gain = np.random.default_rng(0).normal(0, 1, (200, 40))
+    gain[:, 7] = np.nan
+    seventh, eighth = np.arange(40) == 7, np.arange(40) == 8
+    with pytest.raises(InfeasibleError, match="keeps 'seventh'; got seventh at least 1"):
+        solve(Problem(gain, np.zeros(40), [at_least("seventh", 1, seventh)]))
+    assert (solve(Problem(gain, np.zeros(40), [at_least("eighth", 150, eighth)])).arm == 8).sum() == 150
+    with pytest.raises(ValueError, match="at most 127 arms, the control included; got 128"):
+        solve(Problem(np.zeros((2, 128)), np.zeros(128), []))
+
+
+def test_the_region_of_prices_moves_until_it_holds_the_best() -> None:
+    """The rows with the smallest keys, from which prices are guessed, are ten times poorer than the others."""
+    rng = np.random.default_rng(0)
+    n, key = 6000, rng.random(6000)
+    gain = np.column_stack([np.zeros(n), rng.exponential(3, n), rng.exponential(4, n)])
+    gain[key < 0.2] /= 10.0
+    cost = np.column_stack([np.zeros(n), rng.uniform(1, 3, (n, 2))])
+    limits = [at_most("budget", 1500, [0, 1, 1], of_cost=True), at_most("calls", 500, [0, 1, 0])]
+    misled = Problem(gain, cost, limits, key=key)
+    found = solve(misled, SMALL_STEPS)
+    best = relaxation(misled)
+    assert best is not None
+    assert found.bound == pytest.approx(best, rel=1e-6)
+    assert found.gap < 1e-3
+    assert_kept(misled, found.arm)
