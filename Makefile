@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+SPARK := $(VENV)/spark
 ITERATIONS ?= 3
 SOURCE ?=
 DATA ?=
@@ -26,6 +27,12 @@ $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml setup.p
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode -r requirements/dev.txt -r requirements/bootstrap.txt
 	@echo "[4/4] rapport itself, editable"
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps -e .
+	@touch $@
+
+# Beside the other packages, not among them: pandera would import it in every process.
+$(SPARK)/.ready: requirements/spark.txt $(STAMP)
+	@echo "Spark for the tests of the second engine"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --compile-bytecode --target $(SPARK) -r requirements/spark.txt
 	@touch $@
 
 .PHONY: help setup repro test test-slow check loop lock clean
@@ -50,14 +57,15 @@ check: $(STAMP) ## ruff and mypy
 	ruff format --check .
 	mypy
 
-test: check ## all tests but the slow ones
+test: check $(SPARK)/.ready ## all tests but the slow ones
 	python -m pytest -q
 
 test-slow: $(STAMP) ## the tests that take minutes
 	python -m pytest -q -m slow
 
-lock: $(STAMP) ## compile requirements/dev.txt anew from pyproject.toml
+lock: $(STAMP) ## compile the requirements anew from pyproject.toml
 	uv pip compile -q -U --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o requirements/dev.txt
+	echo 'pyspark>=4,<4.4' | uv pip compile -q -U --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 - -o requirements/spark.txt
 
 clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
 	rm -rf data/tables data/features data/bundle data/out_of_fold data/evaluation data/assignments data/report data/truth

@@ -11,16 +11,19 @@ COMMANDS = {
     "fetch": "get a public dataset",
     "ingest": "stage: source and ledger to checked tables",
     "featurize": "stage: point-in-time features and outcomes",
+    "measure": "stage: relationship KPIs",
     "train": "stage: churn risk and uplift",
     "evaluate": "stage: what the run is worth",
     "assign": "stage: one intervention for everyone",
     "render": "stage: the report",
     "publish": "bundle to the MLflow registry",
+    "features": "the catalogue of features, each with its meaning",
     "summary": "the finished run in a page of text",
     "absorb": "decisions as carried out and new events to the ledger",
     "loop": "the whole loop on the simulated world",
     "serve": "decide with a registered model",
 }
+MODULES = {"features": "list_features"}  # where the command's name is already a package's
 
 
 def main() -> None:
@@ -35,7 +38,7 @@ def main() -> None:
         sys.argv = [f"rapport {name}", *sys.argv[2:]]
         from .store.console import run
 
-        run(import_module(f".{name}", __package__).app)
+        run(import_module(f".{MODULES.get(name, name)}", __package__).app)
 
 
 def usage() -> str:

@@ -3,10 +3,13 @@
 Run as `python -m rapport.evaluate` in the project's root.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from .contracts.params import Params
+from .evaluation.drift import feature_drift, independent_rows
 from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
@@ -16,12 +19,14 @@ from .store.documents import read_json, write_json
 from .store.frames import read_frame
 from .store.project import EVALUATION, FEATURES, OUT_OF_FOLD, load_params
 
+BLOCK = 32  # features whose drift is measured at a time, so that memory does not grow with their number
+
 app = new_app("Judge churn risk and policy value, with intervals and beside all baselines.")
 
 
 @app.command()
 def main() -> None:
-    """Read data/out_of_fold and data/features, write data/evaluation/metrics.json."""
+    """Read data/out_of_fold and data/features, write data/evaluation: metrics.json and features.json."""
     params = load_params()
     uplift_rows = read_frame(OUT_OF_FOLD / "uplift.parquet")
     log = read_json(OUT_OF_FOLD / "training.json")
@@ -39,6 +44,27 @@ def main() -> None:
         decisions = read_frame(FEATURES / "decisions.parquet")
         metrics["uplift"] = policy_scorecard(_held(uplift_rows, decisions, params), params, population)
     write_json(EVALUATION / "metrics.json", metrics)
+    write_json(EVALUATION / "features.json", _drift(("churn",) if uplift_rows.empty else ("churn", "uplift")))
+
+
+def _drift(models: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return every feature's drift between the rows each model learned from and those who may be contacted today."""
+    features = read_json(FEATURES / "features.json")
+    decisions, snapshots = FEATURES / "decisions.parquet", FEATURES / "snapshots.parquet"
+    everyone = FEATURES / "population.parquet"
+    keys = read_frame(snapshots, ["stakeholder_id", "contacts"])
+    untouched, reachable = keys["contacts"] == 0, ~read_frame(everyone, ["opted_out"])["opted_out"]
+    ids = {"churn": keys.loc[untouched, "stakeholder_id"],
+           "uplift": read_frame(decisions, ["stakeholder_id"])["stakeholder_id"]}  # fmt: skip
+    worth = {model: independent_rows(ids[model]) for model in models}
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(features), BLOCK):
+        block = features[start : start + BLOCK]
+        names = [each["name"] for each in block]
+        rows = {"churn": read_frame(snapshots, names)[untouched], "uplift": read_frame(decisions, names)}
+        training = {model: rows[model] for model in models}
+        found += feature_drift(block, training, read_frame(everyone, names)[reachable], worth)
+    return found
 
 
 def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> Held:

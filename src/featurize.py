@@ -1,13 +1,15 @@
-"""Stage featurize: canonical tables to point-in-time features and outcomes.
+"""Stage featurize: checked tables to point-in-time features and outcomes.
 
 Run as `python -m rapport.featurize` in the project's root.
 """
 
-from .features.build import featurize
+from .features.build import Featurizer
+from .features.engine import open_engine
+from .features.history import Codes
 from .features.labels import absent_outcomes
 from .store.console import new_app, run, say
-from .store.documents import write_json
-from .store.frames import read_frame, write_frame
+from .store.documents import read_json, write_json
+from .store.frames import read_frame, write_parts
 from .store.project import FEATURES, TABLES, load_params
 
 app = new_app("Build point-in-time features at each decision, at snapshots, and at as_of for everyone.")
@@ -17,18 +19,23 @@ app = new_app("Build point-in-time features at each decision, at snapshots, and 
 def main() -> None:
     """Read data/tables, write data/features."""
     params = load_params()
-    stakeholders, events, decisions = (
-        read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "events", "decisions")
-    )
-    for name in sorted(absent_outcomes(events, params)):
+    codes = Codes.from_dict(read_json(TABLES / "history.json"))
+    for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml, outcome names the event type {name!r}, which occurs nowhere in the events")
-    built = featurize(stakeholders, events, decisions, params)
-    write_frame(FEATURES / "decisions.parquet", built.decisions)
-    write_frame(FEATURES / "snapshots.parquet", built.snapshots)
-    write_frame(FEATURES / "population.parquet", built.population)
-    write_json(FEATURES / "features.json", [feature.as_dict() for feature in built.features])
-    say(f"{len(built.features)} features: {len(built.decisions):,} decisions, {len(built.snapshots):,} snapshots, "
-        f"{len(built.population):,} stakeholders at {params.clock.as_of:%Y-%m-%d}")  # fmt: skip
+    stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
+    with open_engine(TABLES / "history.parquet", params) as engine:
+        made = Featurizer(stakeholders, codes, engine, params)
+        write_json(FEATURES / "features.json", [feature.as_dict() for feature in made.features])
+        say(f"{len(made.features)} features of {len(codes.types)} event types")
+        tables = {
+            "decisions": made.decisions(decisions),
+            "snapshots": made.snapshots(),
+            "population": made.population(),
+        }
+        rows = {}
+        for name, parts in tables.items():
+            rows[name] = write_parts(FEATURES / f"{name}.parquet", parts)
+            say(f"{name}: {rows[name]:,} rows")
 
 
 if __name__ == "__main__":

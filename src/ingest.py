@@ -3,11 +3,12 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
+from .features.history import build_history
 from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.documents import write_json
-from .store.frames import write_frame
+from .store.frames import write_frame, write_history
 from .store.ledger import read_ledger
 from .store.project import TABLES, load_params
 
@@ -22,6 +23,10 @@ def main() -> None:
     taken = take_in(read_source(params), params, ledger)
     for name in ("stakeholders", "events", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
+    control, arms = params.interventions.control, list(params.interventions.arms)
+    history, codes = build_history(taken.stakeholders, taken.events, taken.decisions, control, arms)
+    write_history(TABLES / "history.parquet", history)
+    write_json(TABLES / "history.json", codes.as_dict())
     write_json(TABLES / "counts.json", taken.counts)
     say(f"{len(taken.stakeholders):,} stakeholders, {len(taken.events):,} events, {len(taken.decisions):,} decisions "
         f"({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip

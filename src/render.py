@@ -3,15 +3,22 @@
 Run as `python -m rapport.render` in the project's root.
 """
 
+from collections.abc import Sequence
+
+from lightgbm import Booster
+
 from .evaluation.pilot import pilot_message
+from .models.bundle import Bundle
 from .policy.eligibility import costs
+from .report.features import ARM, gain_shares
+from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
 from .store.atomic import write_text
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, OUT_OF_FOLD, REPORT, TABLES
+from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, REPORT, TABLES
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
 
@@ -28,8 +35,6 @@ def finished_run() -> FinishedRun:
     bundle = read_bundle(BUNDLE)
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
     population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
-    booster = bundle.churn.booster
-    gains = [] if booster is None else booster.feature_importance("gain").tolist()
     return FinishedRun(
         params=bundle.params,
         metrics=metrics,
@@ -38,10 +43,27 @@ def finished_run() -> FinishedRun:
         training=read_json(OUT_OF_FOLD / "training.json"),
         features=read_json(FEATURES / "features.json"),
         counts=read_json(TABLES / "counts.json"),
-        importance=dict(zip(bundle.encoding.names, gains, strict=True)) if gains else {},
+        importance=_gains(bundle.churn.booster, bundle.encoding.names),
         model_digest=bundle.digest,
+        drift=read_json(EVALUATION / "features.json"),
+        outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )
+
+
+def _outcome_shares(bundle: Bundle) -> dict[str, float]:
+    """Return what each feature, and the arm, brought the models of retention and money; empty without them."""
+    if bundle.uplift is None:
+        return {}
+    outcomes = bundle.uplift.outcomes
+    names = (*bundle.encoding.names, ARM)
+    return gain_shares([_gains(part.booster, names) for part in (outcomes.retention, outcomes.money)])
+
+
+def _gains(booster: Booster | None, names: Sequence[str]) -> dict[str, float]:
+    """Return the total gain of the splits on each column; empty where the model is a constant."""
+    return {} if booster is None else dict(zip(names, booster.feature_importance("gain").tolist(), strict=True))
 
 
 if __name__ == "__main__":

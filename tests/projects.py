@@ -38,9 +38,9 @@ def make_project(folder: Path, changes: Mapping[str, Any] | None = None) -> Path
 
 def run_stages(folder: Path) -> Path:
     """Run every stage of the graph in `folder`, in this process."""
-    from rapport import assign, evaluate, featurize, ingest, render, train
+    from rapport import assign, evaluate, featurize, ingest, measure, render, train
 
     with inside(folder):
-        for stage in (ingest, featurize, train, evaluate, assign, render):
+        for stage in (ingest, featurize, measure, train, evaluate, assign, render):
             stage.main()
     return folder

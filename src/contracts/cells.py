@@ -17,6 +17,9 @@ _UTC = pd.DatetimeTZDtype("us", "UTC")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LABEL = r"[+-]?0\d.*"  # 007 is a label, not the number 7
 _ISO_8601 = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_INFINITE = r"[+-]?(?i:inf(?:inity)?)"
+_ATTRIBUTE_BOUND = 3.4e38  # beyond it a number is infinite in the float32 matrix of the learners
+_FIRST_TIME, _LAST_TIME = pd.Timestamp("0001-01-01", tz="UTC"), pd.Timestamp("9999-12-31T23:59:59.999999", tz="UTC")
 _FLAGS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
@@ -78,7 +81,7 @@ def shown(value: object) -> str:
     >>> shown("7"), shown(np.float64(7.0)), shown(None)
     ("'7'", '7.0', 'a blank cell')
     """
-    if value is None or value is pd.NaT or value != value:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
         return "a blank cell"
     return (repr(value) if isinstance(value, str) else str(value))[:80]
 
@@ -131,14 +134,23 @@ def as_number(raw: pd.Series, origin: Origin) -> pd.Series:
 def as_time(raw: pd.Series, origin: Origin) -> pd.Series:
     """Return datetime64[us, UTC], shape (n,); a time without a zone is UTC, anything below 1 µs is cut off.
 
+    Zones are a matter of each cell: text may mix offsets, which are converted, and times without a zone.
+
     Raises:
-        InputError: a cell is neither a timestamp nor ISO 8601 text.
+        InputError: a cell is neither a timestamp nor ISO 8601 text, or lies outside the years 1 to 9999.
     """
     raw = raw.reset_index(drop=True)
     if pd.api.types.is_datetime64_any_dtype(raw.dtype):
-        zoned = raw.dt.tz_localize("UTC") if raw.dt.tz is None else raw.dt.tz_convert("UTC")
-        aware: pd.Series = zoned.astype(_UTC)
-        return aware
+        times = raw.dt.tz_localize("UTC") if raw.dt.tz is None else raw.dt.tz_convert("UTC")
+    else:
+        times = _parsed_times(raw, origin)
+    outside = (times < _FIRST_TIME) | (times > _LAST_TIME)
+    refuse(outside, raw, origin, "a time in the years 1 to 9999", "correct the cell")
+    aware: pd.Series = times.astype(_UTC)
+    return aware
+
+
+def _parsed_times(raw: pd.Series, origin: Origin) -> pd.Series:
     text = as_text(raw)
     good = text.str.fullmatch(_ISO_8601, na=False)
     finer = text.str.contains(r"\.\d{7}", na=False)
@@ -153,7 +165,7 @@ def as_time(raw: pd.Series, origin: Origin) -> pd.Series:
         expected,
         "write every date of the column in this one format",
     )
-    return times.astype(_UTC)
+    return times
 
 
 def as_flag(raw: pd.Series, origin: Origin, default: bool) -> pd.Series:
@@ -183,32 +195,25 @@ def as_attribute(raw: pd.Series, origin: Origin) -> pd.Series:
     """Return an attribute as float64, bool or str, whichever all its cells are.
 
     CSV and Parquet give the same: text that is numbers throughout is a number, except with leading zeros (007 is
-    a label); true/false throughout is bool; with blanks among them it is text, for a blank is neither.
+    a label); true/false throughout is bool; with blanks among them it is text, for a blank is neither. A column of
+    blanks is numbers, all missing.
 
     Raises:
-        InputError: cells are dates, lists or other things, or infinite.
+        InputError: cells are dates, lists or other things, or infinite, also as text among numbers.
     """
     raw = raw.reset_index(drop=True)
     kind = pd.api.types.infer_dtype(raw.astype(object), skipna=True)
-    plain = (
-        "string",
-        "boolean",
-        "integer",
-        "floating",
-        "decimal",
-        "mixed-integer-float",
-        "mixed-integer",
-        "empty",
-    )
+    numeric = ("integer", "floating", "decimal", "mixed-integer-float", "empty")
+    plain = (*numeric, "string", "boolean", "mixed-integer")
     fix = "give a number or text instead (a date as days, say), or leave the column out"
     refuse(raw.notna() & (kind not in plain), raw, origin, "numbers, true/false or text", fix)
-    if kind in ("integer", "floating", "decimal", "mixed-integer-float", "empty"):
+    if kind in numeric:
         return _finite(as_number(raw, origin), raw, origin)
     text = as_text(raw)
     if text.isna().all():
         return pd.Series(np.nan, index=text.index, name=raw.name, dtype="float64")
     known = text.dropna()
-    if known.str.fullmatch(_NUMBER).all() and not known.str.fullmatch(_LABEL).any():
+    if _numeric(known):
         return _finite(text.astype("float64"), raw, origin)
     lower = per_distinct(text, lambda cells: cells.str.lower())
     if lower.dropna().isin(["true", "false"]).all():
@@ -216,8 +221,17 @@ def as_attribute(raw: pd.Series, origin: Origin) -> pd.Series:
     return text
 
 
+def _numeric(known: pd.Series) -> bool:
+    """Tell whether text is numbers throughout, infinite ones included unless all are: on its own, "inf" is a word."""
+    digits = known.str.fullmatch(_NUMBER)
+    if not digits.any() or known.str.fullmatch(_LABEL).any():
+        return False
+    return bool(digits.all() or known[~digits].str.fullmatch(_INFINITE).all())
+
+
 def _finite(numbers: pd.Series, raw: pd.Series, origin: Origin) -> pd.Series:
-    refuse(np.isinf(numbers), raw, origin, "a finite number", "correct the cell, or leave it blank")
+    beyond = numbers.abs() > _ATTRIBUTE_BOUND
+    refuse(beyond, raw, origin, "a finite number, below 3.4e38", "correct the cell, or leave it blank")
     return numbers
 
 

@@ -1,10 +1,16 @@
-"""One normaliser for ids: `7`, `7.0` and `"7"` are the same stakeholder."""
+"""One normaliser for ids: `7`, `7.0` and `"7"` are the same stakeholder; `"007"` is another.
 
+Ids are text. Numbers become their digits, so that a column that one table holds as text, another as whole numbers and
+a third, which has blanks, as floating-point numbers means the same stakeholders everywhere.
+"""
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def normalise_ids(ids: pd.Series) -> pd.Series:
-    """Return ids as text, surrounding blanks and a whole number's `.0` removed.
+    """Return ids as text, surrounding blanks and a whole number's `.0` removed; blanks inside and leading zeros stay.
 
     Args:
         ids: any dtype, shape (n,).
@@ -15,6 +21,36 @@ def normalise_ids(ids: pd.Series) -> pd.Series:
     >>> normalise_ids(pd.Series([7, "7.0", " 7 ", 7.0, "007", None], dtype=object)).tolist()
     ['7', '7', '7', '7', '007', nan]
     """
-    text = ids.astype("str").str.strip()
-    text = text.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
+    text = _digits(ids).astype("str").str.strip()
+    if text.str.contains(".", regex=False).any():
+        text = text.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
     return text.mask(ids.isna() | (text == ""))
+
+
+def inexact_ids(ids: pd.Series) -> NDArray[np.bool_]:
+    """Tell which ids are floating-point numbers so large that two different ids may have become one, shape (n,).
+
+    >>> inexact_ids(pd.Series([7.0, 2.0**53, None])).tolist(), inexact_ids(pd.Series([2**53])).tolist()
+    ([False, True, False], [False])
+    """
+    if pd.api.types.is_float_dtype(ids.dtype):
+        narrow = "32" in str(ids.dtype) or str(ids.dtype).startswith("float[")
+        numbers = ids.to_numpy(dtype="float64", na_value=np.nan)
+        inexact: NDArray[np.bool_] = np.abs(numbers) >= (2.0**24 if narrow else 2.0**53)
+        return inexact
+    if _holds_floats(ids):
+        numbers = np.array([float(each) if isinstance(each, float | np.floating) else 0.0 for each in ids])
+        return np.asarray(np.abs(numbers) >= 2.0**53)
+    return np.zeros(len(ids), dtype=np.bool_)
+
+
+def _digits(ids: pd.Series) -> pd.Series:
+    """Return floating-point numbers that are whole as integers: their text would be 1e+16 from 10¹⁶ on."""
+    if pd.api.types.is_float_dtype(ids.dtype) or _holds_floats(ids):
+        whole = [int(each) if isinstance(each, float | np.floating) and each == each // 1 else each for each in ids]
+        return pd.Series(whole, index=ids.index, dtype=object)
+    return ids
+
+
+def _holds_floats(ids: pd.Series) -> bool:
+    return ids.dtype == object and pd.api.types.infer_dtype(ids, skipna=True) != "string"

@@ -114,15 +114,51 @@ class Decision(Section):
 
 
 class Features(Section):
-    """Windows and snapshot dates of the features; attributes left out, or kept for audits only."""
+    """Windows and snapshot dates of the features; attributes left out, or kept for audits only.
+
+    `responses` and `refusals` name the event types by which stakeholders answer contacts, or turn them down.
+    `allow` names features that may tell churn all by themselves; any other that does is refused as a leak.
+    """
 
     windows_days: tuple[Annotated[int, Field(gt=0)], ...] = (30, 90, 365)
     snapshots: int = Field(default=4, ge=1, le=100)
     snapshot_every_days: int = Field(default=90, gt=0)
     exclude: tuple[str, ...] = ()
     audit_only: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
     max_categories: int = Field(default=50, ge=2, le=1000)
     max_event_types: int = Field(default=40, ge=1, le=1000)
+    max_channels: int = Field(default=8, ge=0, le=1000)
+    responses: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
+class Kpis(Section):
+    """What the relationship KPIs are made of (docs/kpis.md): windows, surveys with their scales, money, segment."""
+
+    window_days: int = Field(default=90, ge=1, le=3650)
+    period_days: int = Field(default=7, ge=1, le=3650)
+    engagement: tuple[str, ...] = ()
+    surveys: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    base_cost: float = Field(default=1.0, gt=0)
+    lifetime_days: int = Field(default=1095, ge=1, le=36_500)
+    yearly_discount: float = Field(default=0.1, ge=0, le=10)
+    segment: str | None = None
+
+    @property
+    def periods(self) -> int:
+        """Whole periods in the window."""
+        return self.window_days // self.period_days
+
+    @model_validator(mode="after")
+    def _scales_and_periods(self) -> "Kpis":
+        for name, (low, high) in self.surveys.items():
+            if low >= high:
+                raise ValueError(f"the scale of survey {name!r} as [lowest, highest]")
+        if not 1 <= self.periods <= 52:
+            raise ValueError("window_days must hold 1 to 52 times period_days")
+        return self
 
 
 class Learner(Section):
@@ -154,12 +190,15 @@ class Params(Section):
 
     seed: int = Field(default=1, ge=0, lt=2**31)
     threads: int = Field(default=1, ge=1, le=256)
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    memory_gb: float = Field(default=4.0, ge=0.25)
     source: Source
     clock: Clock
     outcome: Outcome
     interventions: Interventions
     decision: Decision = Decision()
     features: Features = Features()
+    kpis: Kpis = Kpis()
     learner: Learner = Learner()
     evaluation: Evaluation = Evaluation()
     registry: Registry = Registry()

@@ -24,7 +24,7 @@ from .cells import (
     shown,
 )
 from .errors import InputError
-from .ids import normalise_ids
+from .ids import inexact_ids, normalise_ids
 from .schemas import EVENTS, STAKEHOLDERS, decisions_schema
 
 
@@ -131,6 +131,9 @@ def _finish(
 ) -> pd.DataFrame:
     table = pd.DataFrame({name: column.array for name, column in columns.items()})
     for name, column in schema.columns.items():
+        if name.endswith("_id") and name in raw:
+            fix = "export the ids as text or as whole numbers"
+            refuse(inexact_ids(raw[name]), raw[name], origin, "an id that a floating-point number holds exactly", fix)
         if column.unique:
             _refuse_duplicates(table[name], raw[name], origin)
     return _explained(table, raw, schema, origin)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.params import Params
+from ..models.churn_baselines import BASELINES, RULE, SINGLE_FEATURE
 from ..models.scores import doubly_robust_scores
 from ..policy.choose import choose
 from ..policy.decide import limits_of
@@ -28,7 +29,7 @@ from .calibration import (
 )
 from .limits import cut_to_limits, thinned_to_limits
 from .policy_value import LoggedDecisions, difference, doubly_robust, ipw, overlap, snips
-from .ranking import auc
+from .ranking import auc, auc_difference
 
 Floats = NDArray[np.float64]
 Ranking = Callable[..., Floats]
@@ -36,10 +37,10 @@ OURS = "rapport"
 
 
 def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """Return the quality of held-out churn risk.
+    """Return the quality of held-out churn risk, and how far it ranks ahead of each baseline.
 
     Args:
-        rows: stakeholder_id, churned and churn_risk of held-out snapshots.
+        rows: stakeholder_id, churned, churn_risk and the baselines' columns of held-out snapshots.
         params: seed and bootstrap replicates.
     """
     label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
@@ -49,6 +50,7 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
         "rows": len(rows),
         "churned": int(label.sum()),
         "auc": auc(label, risk, ids, params.seed, params.evaluation.bootstrap).as_dict(),
+        "baselines": {name: _churn_baseline(name, rows, params) for name in BASELINES},
         "log_loss": log_loss(label, risk, ids).as_dict(),
         "base_rate_log_loss": base_rate_log_loss(label, ids).as_dict(),
         "brier": brier(label, risk, ids).as_dict(),
@@ -57,6 +59,23 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
         "expected_calibration_error": expected_calibration_error(label, risk),
         "deciles": [asdict(each) for each in calibration_table(label, risk)],
     }
+
+
+def _churn_baseline(name: str, rows: pd.DataFrame, params: Params) -> dict[str, Any]:
+    """Return a baseline's AUC, the paired difference of ours to it, and what it is."""
+    label, ours, score = (rows[column].to_numpy(dtype=float) for column in ("churned", "churn_risk", name))
+    ids, draws = rows["stakeholder_id"].to_numpy(dtype=object), (params.seed, params.evaluation.bootstrap)
+    return {
+        "auc": auc(label, score, ids, *draws).as_dict(),
+        "ours_minus_this": auc_difference(label, ours, score, ids, *draws).as_dict(),
+        "what": _rules(rows[RULE]) if name == SINGLE_FEATURE else "all features, L2 penalty",
+    }
+
+
+def _rules(rules: pd.Series) -> str:
+    """Return the rules that the folds found, that of most rows first."""
+    rows = rules.value_counts()
+    return "; ".join(sorted(rows.index, key=lambda rule: (-rows[rule], rule)))
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,59 @@
-"""Run an Ibis expression on embedded DuckDB: Ibis compiles, DuckDB executes (docs/decisions/0002).
+"""Engines that run one Ibis expression: Ibis compiles, embedded DuckDB or Spark executes (docs/decisions/0002).
 
-Sums run over int64, so that the order in which threads add cannot change a byte.
+Counts and sums run over int64, so that the order in which threads add cannot change a byte; what is divided is cast to
+float64 before, so that both engines divide the same numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
 
-import duckdb
-import ibis
 import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
 
-
-def to_sql(expression: Table, order_by: str) -> str:
-    """Return DuckDB's SQL of an expression, its rows sorted by the unique column `order_by`."""
-    return str(ibis.to_sql(expression.order_by(order_by), dialect="duckdb"))
+from ..contracts.params import Params
+from .duckdb_engine import DuckDBEngine
 
 
-def execute(sql: str, tables: Mapping[str, pd.DataFrame], threads: int) -> pd.DataFrame:
-    """Return the rows of a query over the named tables."""
-    connection = duckdb.connect(":memory:", config={"threads": threads, "autoinstall_known_extensions": False})
+class Engine(Protocol):
+    """Runs queries over one history."""
+
+    def compile(self, expression: Table) -> str:
+        """Return the engine's SQL of an expression over `history` and `spine`."""
+
+    def query(self, sql: str, spine: pd.DataFrame | None = None) -> pa.Table:
+        """Return the rows of a compiled query.
+
+        Args:
+            sql: from `compile`.
+            spine: columns row, stakeholder and as_of; only the events of its stakeholders are read. None reads all.
+        """
+
+    def close(self) -> None:
+        """Free what the engine holds."""
+
+
+@contextmanager
+def open_engine(events: pd.DataFrame | Path, params: Params) -> Iterator[Engine]:
+    """Yield the engine that params name, reading one history.
+
+    Args:
+        events: the history's table (history.py), or the Parquet file that holds it.
+        params: engine, threads and memory_gb.
+
+    Raises:
+        ParamsError: Spark is named and not installed.
+    """
+    engine: Engine
+    if params.engine == "spark":
+        from .spark_engine import SparkEngine
+
+        engine = SparkEngine(events, params.threads, params.memory_gb)
+    else:
+        engine = DuckDBEngine(events, params.threads, params.memory_gb)
     try:
-        for name, table in tables.items():
-            connection.register(name, pa.Table.from_pandas(table, preserve_index=False))
-        result: pa.Table = connection.execute(sql).to_arrow_table()
+        yield engine
     finally:
-        connection.close()
-    frame: pd.DataFrame = result.to_pandas()
-    return frame
+        engine.close()

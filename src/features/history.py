@@ -1,33 +1,51 @@
 """The relationship history in the engine's form: int64 codes, microseconds and amounts; contacts are events too.
 
 An intervention received is an event of type `contact_<arm>`, known when it was decided, so that contact history
-falls under the same time filter as everything else.
+falls under the same time filter as everything else. Rows stand by stakeholder and time, so that an engine reads the
+events of some stakeholders without the rest.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ..contracts.errors import InputError
 from ..contracts.time import to_micros
 
 AMOUNT_UNITS = 10_000  # int64 units per 1.0 of an event's value; sums are exact to four decimals
+NO_CODE = -1  # of a type that never occurs, and of an event without a channel
+# First words of the features over several types, and what each is about.
+_TOGETHER = {"activity": "all events", "contacts": "all contacts", "responses": "responses", "refusals": "refusals"}
 
 
 @dataclass(frozen=True)
-class History:
-    """Events as the engine reads them, and the codes of the stakeholders.
+class Codes:
+    """What the codes of a history mean.
 
     Attributes:
-        events: stakeholder (code), at, known (microseconds), position (order within a stakeholder), event_type
-            (slug), amount (AMOUNT_UNITS, nullable).
-        codes: Series stakeholder_id -> code.
+        types: slugs of the event types, contacts included, by code.
+        channels: the channels by code.
     """
 
-    events: pd.DataFrame
-    codes: pd.Series
+    types: Sequence[str]
+    channels: Sequence[str]
+
+    def type_code(self, name: str) -> int:
+        """Return the code of a type as it is named here, or in any way that gives its slug; NO_CODE if none has it."""
+        found = name if name in self.types else slug(name)
+        return self.types.index(found) if found in self.types else NO_CODE
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """Return the codes JSON-ready."""
+        return {"types": list(self.types), "channels": list(self.channels)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Sequence[str]]) -> "Codes":
+        """Return the codes that `as_dict` wrote."""
+        return cls(tuple(document["types"]), tuple(document["channels"]))
 
 
 def contact_type(arm: str) -> str:
@@ -48,14 +66,16 @@ def slugs_of(event_types: Iterable[str], arms: Iterable[str]) -> dict[str, str]:
     """Return the slug of each event type.
 
     Raises:
-        InputError: two event types, or an event type and an arm's contact, would share feature names.
+        InputError: two event types, or an event type and an arm's contact or the features of several types together,
+            would share feature names.
     """
     owner = {contact_type(arm): f"contact with arm {arm}" for arm in arms}
+    owner |= {name: f"the features of {meaning}" for name, meaning in _TOGETHER.items()}
     slugs: dict[str, str] = {}
     for event_type in sorted(event_types):
         name = slug(event_type)
         if name in owner:
-            fix = "rename one of them"
+            fix = "rename the event type" if name in _TOGETHER else "rename one of them"
             raise InputError("events, column event_type", "types that differ in letters or digits",
                              f"{event_type!r} beside {owner[name]}", fix)  # fmt: skip
         owner[name] = repr(event_type)
@@ -64,9 +84,9 @@ def slugs_of(event_types: Iterable[str], arms: Iterable[str]) -> dict[str, str]:
 
 
 def build_history(
-    stakeholders: pd.DataFrame, events: pd.DataFrame, decisions: pd.DataFrame, control: str, arms: Iterable[str]
-) -> History:
-    """Return the history of the canonical tables (contract.md), interventions received included.
+    stakeholders: pd.DataFrame, events: pd.DataFrame, decisions: pd.DataFrame, control: str, arms: Sequence[str]
+) -> tuple[pd.DataFrame, Codes]:
+    """Return the history of the canonical tables (contract.md), interventions received included, and its codes.
 
     Args:
         stakeholders: canonical, in stakeholder_id order.
@@ -75,32 +95,38 @@ def build_history(
         control: the arm that is no contact.
         arms: the other arms of the catalogue.
 
+    Returns:
+        stakeholder (position in the stakeholders table), at and known (microseconds), position (of the row), type and
+        channel (codes, NO_CODE without a channel), amount (AMOUNT_UNITS, nullable); all int64.
+
     Raises:
         InputError: event types whose feature names collide.
     """
-    codes = pd.Series(range(len(stakeholders)), index=stakeholders["stakeholder_id"], dtype="int64")
     slugs = slugs_of(events["event_type"].unique(), arms)
-    happened = pd.DataFrame(
-        {
-            "stakeholder": events["stakeholder_id"].map(codes).astype("int64"),
-            "at": to_micros(events["occurred_at"]),
-            "known": to_micros(events["known_at"]),
-            "event_type": events["event_type"].map(slugs).astype("str"),
-            "amount": (events["value"] * AMOUNT_UNITS).round().astype("Int64"),
-        }
-    )
+    types = sorted({*slugs.values(), *(contact_type(arm) for arm in arms)})
+    channels = sorted(events["channel"].dropna().unique())
+    ids = pd.Index(stakeholders["stakeholder_id"])
     received = decisions[decisions["intervention"] != control]
-    at = to_micros(received["decided_at"])
-    contacts = pd.DataFrame(
-        {
-            "stakeholder": received["stakeholder_id"].map(codes).astype("int64"),
-            "at": at,
-            "known": at,
-            "event_type": "contact_" + received["intervention"].astype("str"),
-            "amount": pd.array([pd.NA] * len(received), dtype="Int64"),
-        }
-    )
-    both = pd.concat([happened, contacts], ignore_index=True)
-    both = both.sort_values(["stakeholder", "at", "known", "event_type", "amount"], kind="stable", ignore_index=True)
-    both["position"] = both.index.astype("int64")
-    return History(both, codes)
+    decided = to_micros(received["decided_at"]).to_numpy()
+    happened = {
+        "stakeholder": ids.get_indexer(pd.Index(events["stakeholder_id"])),
+        "at": to_micros(events["occurred_at"]).to_numpy(),
+        "known": to_micros(events["known_at"]).to_numpy(),
+        "type": pd.Index(types).get_indexer(pd.Index(events["event_type"].map(slugs))),
+        "channel": pd.Index(channels, dtype="str").get_indexer(pd.Index(events["channel"])),
+    }
+    contacts = {
+        "stakeholder": ids.get_indexer(pd.Index(received["stakeholder_id"])),
+        "at": decided,
+        "known": decided,
+        "type": pd.Index(types).get_indexer(pd.Index("contact_" + received["intervention"].astype("str"))),
+        "channel": np.full(len(received), NO_CODE),
+    }
+    both = {name: np.concatenate([happened[name], contacts[name]]).astype(np.int64) for name in happened}
+    amount = (events["value"] * AMOUNT_UNITS).round().astype("Int64")
+    none = pd.Series(pd.NA, index=range(len(received)), dtype="Int64")
+    table = pd.DataFrame(both).assign(amount=pd.concat([amount, none], ignore_index=True))
+    order = ["stakeholder", "at", "known", "type", "amount", "channel"]
+    table = table.sort_values(order, kind="stable", ignore_index=True)
+    table.insert(3, "position", table.index.astype("int64"))
+    return table, Codes(tuple(types), tuple(channels))

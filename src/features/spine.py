@@ -1,27 +1,54 @@
 """Which rows there are: stakeholders at as-of instants, only while the relationship lasts.
 
-A spine has the columns row (0, 1, …), stakeholder_id, stakeholder (code) and as_of (microseconds).
+A spine has the columns row (0, 1, …), stakeholder_id, stakeholder (code) and as_of (microseconds); it stands by
+stakeholder and then by time, so that the rows of some stakeholders and their events lie together.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, instant_micros, to_micros
-from .history import History, slug
+from .engine import Engine
+from .history import Codes
+from .visible import HISTORY, known_at
 
 
-def decision_spine(
-    decisions: pd.DataFrame, stakeholders: pd.DataFrame, history: History, params: Params
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Relationships:
+    """The stakeholders and when each relationship began and ended.
+
+    Attributes:
+        stakeholders: canonical, in stakeholder_id order; a stakeholder's code is its position.
+        since: microseconds, by code.
+        leaving: stakeholder, at, known (microseconds): every leaving known at the instant of learning; empty where
+            churn is silence.
+    """
+
+    stakeholders: pd.DataFrame
+    since: pd.Series
+    leaving: pd.DataFrame
+
+
+def relationships(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, params: Params) -> Relationships:
+    """Return the stakeholders with their beginnings and ends."""
+    leaving = pd.DataFrame({"stakeholder": [], "at": [], "known": []}, dtype="int64")
+    if params.outcome.churn.event is not None:
+        events = known_at(HISTORY, instant_micros(params.clock.as_of))
+        events = events.filter(events.type == codes.type_code(params.outcome.churn.event))
+        leaving = engine.query(engine.compile(events.select("stakeholder", "at", "known"))).to_pandas()
+    return Relationships(stakeholders, to_micros(stakeholders["since"]), leaving)
+
+
+def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Params) -> pd.DataFrame:
     """Return the logged decisions whose horizon is over, of people who may be learned from.
 
     Args:
-        decisions: canonical, sorted.
-        stakeholders: canonical.
-        history: of the same tables.
-        params: clock and outcome.
+        decisions: canonical.
+        people: of the same tables.
+        params: clock.
 
     Returns:
         spine with decision_id, arm, propensity, iteration and policy; opted-out stakeholders never appear.
@@ -30,22 +57,20 @@ def decision_spine(
     rows = decisions.assign(as_of=to_micros(decisions["decided_at"])).rename(columns={"intervention": "arm"})
     rows = rows[rows["as_of"] + horizon <= instant_micros(params.clock.as_of)]
     rows = rows[["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy"]]
-    return _lasting(_without_opted_out(rows, stakeholders), stakeholders, history, params)
+    return _lasting(_without_opted_out(rows, people.stakeholders), people)
 
 
-def snapshot_spine(stakeholders: pd.DataFrame, history: History, params: Params) -> pd.DataFrame:
-    """Return everyone who may be learned from at regular instants whose horizon is over, latest first instant last."""
+def snapshot_spine(people: Relationships, params: Params) -> pd.DataFrame:
+    """Return everyone who may be learned from at regular instants, the last of which lies one horizon before as_of."""
     latest = instant_micros(params.clock.as_of) - params.clock.horizon_days * MICROS_PER_DAY
     step = params.features.snapshot_every_days * MICROS_PER_DAY
     instants = [latest - back * step for back in reversed(range(params.features.snapshots))]
-    rows = _at_instants(stakeholders, instants)
-    return _lasting(_without_opted_out(rows, stakeholders), stakeholders, history, params)
+    return _lasting(_without_opted_out(_at_instants(people.stakeholders, instants), people.stakeholders), people)
 
 
-def population_spine(stakeholders: pd.DataFrame, history: History, params: Params) -> pd.DataFrame:
+def population_spine(people: Relationships, params: Params) -> pd.DataFrame:
     """Return everyone whose relationship lasts at `as_of`, the opted-out included."""
-    rows = _at_instants(stakeholders, [instant_micros(params.clock.as_of)])
-    return _lasting(rows, stakeholders, history, params)
+    return _lasting(_at_instants(people.stakeholders, [instant_micros(params.clock.as_of)]), people)
 
 
 def _at_instants(stakeholders: pd.DataFrame, instants: Sequence[int]) -> pd.DataFrame:
@@ -58,16 +83,14 @@ def _without_opted_out(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> pd.Dat
     return rows[~rows["stakeholder_id"].isin(opted_out)]
 
 
-def _lasting(rows: pd.DataFrame, stakeholders: pd.DataFrame, history: History, params: Params) -> pd.DataFrame:
-    """Keep rows after the relationship began and before it was known to have ended, and number them."""
-    code = rows["stakeholder_id"].map(history.codes).astype("int64")
-    since = to_micros(stakeholders["since"]).to_numpy()[code]
-    lasts = since < rows["as_of"]
-    if params.outcome.churn.event is not None:
-        left = history.events[history.events["event_type"] == slug(params.outcome.churn.event)]
-        seen_leaving = left[["at", "known"]].max(axis=1).groupby(left["stakeholder"]).min()
-        ended = code.map(seen_leaving)
-        lasts &= ended.isna() | (ended >= rows["as_of"])
-    kept = rows.assign(stakeholder=code)[lasts].reset_index(drop=True)
+def _lasting(rows: pd.DataFrame, people: Relationships) -> pd.DataFrame:
+    """Keep rows after the relationship began and before it was known to have ended; sort and number them."""
+    code = pd.Index(people.stakeholders["stakeholder_id"]).get_indexer(pd.Index(rows["stakeholder_id"]))
+    rows = rows.assign(stakeholder=code.astype("int64"))
+    began = rows["stakeholder"].map(people.since)
+    seen_leaving = people.leaving[["at", "known"]].max(axis=1).groupby(people.leaving["stakeholder"]).min()
+    ended = rows["stakeholder"].map(seen_leaving)
+    kept = rows[(began < rows["as_of"]) & (ended.isna() | (ended >= rows["as_of"]))]
+    kept = kept.sort_values(["stakeholder", "as_of"], kind="stable", ignore_index=True)
     kept.insert(0, "row", kept.index.astype("int64"))
     return kept

@@ -6,43 +6,54 @@ An event has two times, happened (`at`) and known (`known`), a spine row one as-
 import ibis
 from ibis.expr.types import Table
 
-EVENTS = ibis.table(
+HISTORY = ibis.table(
     {
         "stakeholder": "int64",
         "at": "int64",
         "known": "int64",
         "position": "int64",
-        "event_type": "string",
+        "type": "int64",
+        "channel": "int64",
         "amount": "int64",
     },
-    name="events",
+    name="history",
 )
 SPINE = ibis.table({"row": "int64", "stakeholder": "int64", "as_of": "int64"}, name="spine")
 
 
-def visible(events: Table, spine: Table) -> Table:
+def visible(history: Table, spine: Table) -> Table:
     """Pair each spine row with the events that had happened and were known strictly before its as-of instant.
 
     Returns:
-        columns of `events` and of `spine`; `age`: microseconds from the event to the as-of instant, > 0.
+        columns of `history` and of `spine`; `age`: microseconds from the event to the as-of instant, > 0.
     """
     seen = spine.join(
-        events,
+        history,
         [
-            spine.stakeholder == events.stakeholder,
-            events.at < spine.as_of,
-            events.known < spine.as_of,
+            spine.stakeholder == history.stakeholder,
+            history.at < spine.as_of,
+            history.known < spine.as_of,
         ],
         how="inner",
     )
     return seen.mutate(age=seen.as_of - seen.at)
 
 
-def within_horizon(events: Table, spine: Table, horizon: int, cutoff: int) -> Table:
+def visible_at(history: Table, instant: int) -> Table:
+    """Keep the events that had happened and were known strictly before one instant, the same for everyone."""
+    return history.filter(history.at < instant, history.known < instant)
+
+
+def known_at(history: Table, instant: int) -> Table:
+    """Keep the events that were known strictly before an instant, those announced for later included."""
+    return history.filter(history.known < instant)
+
+
+def within_horizon(history: Table, spine: Table, horizon: int, cutoff: int) -> Table:
     """Pair each spine row with the events of its outcome window, [as_of, as_of + horizon).
 
     Args:
-        events: unbound events.
+        history: unbound events.
         spine: unbound spine.
         horizon: microseconds.
         cutoff: the instant of learning; what was not known strictly before it stays unseen.
@@ -51,12 +62,12 @@ def within_horizon(events: Table, spine: Table, horizon: int, cutoff: int) -> Ta
         columns of both; `remaining`: microseconds from the event to the end of the window, > 0.
     """
     seen = spine.join(
-        events,
+        history,
         [
-            spine.stakeholder == events.stakeholder,
-            events.at >= spine.as_of,
-            events.at < spine.as_of + horizon,
-            events.known < cutoff,
+            spine.stakeholder == history.stakeholder,
+            history.at >= spine.as_of,
+            history.at < spine.as_of + horizon,
+            history.known < cutoff,
         ],
         how="inner",
     )

@@ -5,6 +5,7 @@ One bundle is one registered version, so that half of a pair is never promoted. 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from .churn import ChurnModel
 from .encoding import Encoding
 from .logged import Floats
 from .uplift import UpliftModel
+
+# How a run is computed and reported, and where its source lies, decides nothing: the bundle stays the same.
+_NOT_OF_THE_BUNDLE: Final[dict[str, Any]] = {"source": {"path"}, "engine": True, "memory_gb": True, "kpis": True}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Bundle:
         uplift = {} if self.uplift is None else self.uplift.as_files()
         return {
             # Where the raw tables lay is no part of what decides, and the same data elsewhere give the same bytes.
-            "params.json": self.params.model_dump(mode="json", exclude={"source": {"path"}}),
+            "params.json": self.params.model_dump(mode="json", exclude=_NOT_OF_THE_BUNDLE),
             "encoding.json": self.encoding.as_dict(),
             **self.churn.as_files(),
             **uplift,

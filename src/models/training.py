@@ -9,7 +9,7 @@ the horizon stay in, as business as usual: only those who have not left meet the
 select on the outcome.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,8 +22,10 @@ from ..contracts.params import Params
 from .boosting import Training
 from .bundle import Bundle
 from .churn import fit_churn
+from .churn_baselines import RULE, baseline_columns
 from .encoding import Encoding
 from .logged import Floats, Logged, with_estimated_propensities
+from .single_feature import refuse_telltale
 from .uplift import LEAST_DECISIONS, fit_uplift
 
 LEAST_LEARNT = 500  # rows below which the time-forward churn fit falls back to rows of the same instants
@@ -45,7 +47,7 @@ class Trained:
 
     Attributes:
         bundle: models fitted on everything.
-        churn_rows: out-of-fold churn risk of the latest snapshot's rows under the control.
+        churn_rows: out-of-fold churn risk of the latest snapshot's rows under the control, beside its baselines'.
         uplift_rows: out-of-fold predictions of every decision; empty without decisions.
         log: plain facts of the training, JSON-ready.
     """
@@ -63,13 +65,18 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
         rows: the featurize stage's tables.
         params: learner, seed, threads and outcome.
         say: receives one line of progress per fit.
+
+    Raises:
+        InputError: there is nothing to learn churn from, or a feature that `features.allow` does not name alone tells
+            who churned.
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
     risk = _under_control(rows.snapshots, encoding)
+    _refuse_leaks(risk, training, params.features.allow)
     say(f"churn: {len(risk.ids):,} snapshots without an intervention, {risk.churned.sum():,} churned")
     churn = fit_churn(risk.X, risk.churned, risk.ids, training)
-    churn_rows, churn_split = _later_churn(risk, training, say)
+    churn_rows, churn_split = _later_churn(risk, training, params.clock.horizon_days, say)
     bundle = Bundle(params, encoding, churn, None)
     log: dict[str, object] = {
         "churn": {"rows": len(risk.ids), "churned": int(risk.churned.sum()), "split": churn_split},
@@ -87,12 +94,19 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
 
 @dataclass(frozen=True)
 class ChurnRows:
-    """Snapshots under the control as arrays: matrix, outcome, stakeholder and instant, one row each."""
+    """Snapshots under the control as arrays: matrix, outcome, stakeholder and instant, one row each; column names."""
 
     X: NDArray[np.float32]
     churned: NDArray[np.bool_]
     ids: pd.Series
     as_of: pd.Series
+    names: tuple[str, ...]
+
+    @property
+    def latest(self) -> NDArray[np.bool_]:
+        """Which rows are of the latest instant, shape (n,)."""
+        latest: NDArray[np.bool_] = (self.as_of == self.as_of.max()).to_numpy(dtype=bool)
+        return latest
 
 
 def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
@@ -107,7 +121,20 @@ def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
         fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
         raise InputError("snapshots to learn churn from", expected, "none", fix)
     churned = untouched["churned"].to_numpy(dtype=bool)
-    return ChurnRows(encoding.matrix(untouched), churned, untouched["stakeholder_id"], untouched["as_of"])
+    ids, as_of = untouched["stakeholder_id"], untouched["as_of"]
+    return ChurnRows(encoding.matrix(untouched), churned, ids, as_of, encoding.names)
+
+
+def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str]) -> None:
+    """Refuse features that alone tell who churned, in the latest snapshot or in all.
+
+    What an export says of today, such as a status, is perfect in the latest snapshot only: in earlier ones it also
+    marks those who left later.
+    """
+    for rows in (risk.latest, np.ones(len(risk.ids), dtype=bool)):
+        refuse_telltale(
+            risk.X[rows], risk.churned[rows], risk.ids[rows], risk.names, training.category_indexes, allowed
+        )
 
 
 def _too_few(decisions: pd.DataFrame, training: Training) -> bool:
@@ -145,23 +172,33 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
     )
 
 
-def _later_churn(risk: ChurnRows, training: Training, say: Callable[[str], None]) -> tuple[pd.DataFrame, str]:
-    """Predict the latest snapshot from earlier ones of other stakeholders, or of the same instant where none is."""
-    tested = (risk.as_of == risk.as_of.max()).to_numpy()
-    earlier = ~tested
-    later = earlier.sum() >= LEAST_LEARNT
+def _later_churn(
+    risk: ChurnRows, training: Training, horizon_days: int, say: Callable[[str], None]
+) -> tuple[pd.DataFrame, str]:
+    """Predict the latest snapshot from earlier ones of other stakeholders, or of the same instant where none is.
+
+    Earlier are those whose horizon was over at the latest instant: other outcomes were not known then. The baselines
+    learn from the same rows.
+    """
+    tested = risk.latest
+    over = risk.as_of + pd.Timedelta(days=horizon_days) <= risk.as_of.max()
+    earlier = over.to_numpy(dtype=bool)
+    later = int(earlier.sum()) >= LEAST_LEARNT
     learnt = earlier if later else tested
     fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
-    predicted = np.full(len(fold), np.nan)
+    parts = []
     for k in range(training.learner.folds):
         say(f"churn, held out: fold {k + 1} of {training.learner.folds}")
         others, inside = learnt & (fold != k), tested & (fold == k)
-        model = fit_churn(risk.X[others], risk.churned[others], risk.ids[others].reset_index(drop=True), training)
-        predicted[inside] = model.predict(risk.X[inside], training.threads)
-    table = pd.DataFrame({"stakeholder_id": risk.ids, "as_of": risk.as_of, "churned": risk.churned,
-                          "churn_risk": predicted})  # fmt: skip
+        X, churned, held_out = risk.X[others], risk.churned[others], risk.X[inside]
+        model = fit_churn(X, churned, risk.ids[others].reset_index(drop=True), training)
+        predicted = {"churn_risk": model.predict(held_out, training.threads),
+                     **baseline_columns(X, churned, held_out, risk.names, training)}  # fmt: skip
+        parts.append(pd.DataFrame(predicted, index=np.flatnonzero(inside)))
+    known = pd.DataFrame({"stakeholder_id": risk.ids, "as_of": risk.as_of, "churned": risk.churned})
+    table = known[tested].join(pd.concat(parts)).astype({RULE: "str"})
     split = "later time and other stakeholders" if later else "other stakeholders, same time: the data have no earlier"
-    return table[tested].reset_index(drop=True), split
+    return table.reset_index(drop=True), split
 
 
 def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,

@@ -3,7 +3,7 @@
 A policy is judged against a baseline by the interval of their paired difference, never by two intervals apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,31 @@ def policy_rows(uplift: Mapping[str, Any], control: str, policy_name: str) -> li
     return rows
 
 
+@dataclass(frozen=True)
+class ChurnBaseline:
+    """One simple way to rank by churn risk.
+
+    Attributes:
+        label: for people.
+        what: what it ranks by.
+        auc: its AUC (value, low, high, …).
+        ahead: the AUC of our churn risk minus this one, paired.
+    """
+
+    label: str
+    what: str
+    auc: Mapping[str, Any]
+    ahead: Mapping[str, Any]
+
+
+def churn_baselines(churn: Mapping[str, Any]) -> list[ChurnBaseline]:
+    """Return the baselines of `churn` in metrics.json, in the order of the scorecard."""
+    return [
+        ChurnBaseline(words(key), found["what"], found["auc"], found["ours_minus_this"])
+        for key, found in churn["baselines"].items()
+    ]
+
+
 def headline(uplift: Mapping[str, Any], horizon_days: int) -> str:
     """Return in one sentence what the policy is worth per 1,000 stakeholders against contacting nobody.
 
@@ -118,6 +143,7 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
             f"Churn risk is miscalibrated: its slope is {number(slope['value'], 2)} "
             f"(95 % interval: {interval(slope)}), where 1 is right."
         )
+    found += _no_better(churn_baselines(metrics["churn"]))
     uplift = metrics.get("uplift")
     if uplift is None:
         return found
@@ -133,3 +159,13 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
             f"{number(uplift['decisions'])} decisions, so the values lean on the model."
         )
     return found
+
+
+def _no_better(baselines: Sequence[ChurnBaseline]) -> list[str]:
+    """Return one sentence that names the baselines churn risk is not shown to beat, none where it beats all."""
+    rivals = [
+        f"{row.label} (AUC ahead by {number(row.ahead['value'], 4)}, 95 % interval: {interval(row.ahead, 4)})"
+        for row in baselines
+        if row.ahead["low"] is not None and row.ahead["low"] <= 0
+    ]
+    return [f"Churn risk is not shown to rank better than {' or '.join(rivals)}."] if rivals else []

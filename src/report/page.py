@@ -5,7 +5,7 @@ on the place of the project, so the same run gives the same bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from ..contracts.params import Params
 from . import formats
 from .assigned import ArmTally, meaning, reason_parts, tally
+from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
-from .findings import PER, PolicyRow, cautions, headline, policy_rows, strongest_rival
+from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
+from .kpis import KpiPage
 
 TEMPLATE = "report.html"
 TOP_FEATURES = 15
@@ -35,10 +37,13 @@ class FinishedRun:
         assignments: the contract's table, one row per stakeholder.
         cost: money of each arm for each row of it, shape (n, arms), in the order of `Interventions.names`.
         training: training.json.
-        features: declarations, each with name, meaning, unit and missing.
+        features: declarations, as in features.json.
         counts: rows read, kept and set aside, by name; may be empty.
         importance: total gain of each feature in the churn model; empty where that is a constant.
         model_digest: content hash of the bundle.
+        drift: of each feature, as evaluation.drift gives it; empty where it was not measured.
+        outcome_importance: share of the outcome models' gain of each feature and of the arm; empty without uplift.
+        kpis: of the relationships; None where they were not measured.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """
 
@@ -47,11 +52,14 @@ class FinishedRun:
     assignments: pd.DataFrame
     cost: NDArray[np.float64]
     training: Mapping[str, Any]
-    features: Sequence[Mapping[str, str]]
+    features: Sequence[Mapping[str, Any]]
     counts: Mapping[str, int]
     importance: Mapping[str, float]
     model_digest: str
+    drift: Sequence[Mapping[str, Any]] = ()
+    outcome_importance: Mapping[str, float] = field(default_factory=dict)
     pilot: str = ""
+    kpis: KpiPage | None = None
 
 
 def render_page(run: FinishedRun) -> str:
@@ -71,17 +79,20 @@ def render_page(run: FinishedRun) -> str:
     )  # fmt: skip
     return environment.get_template(TEMPLATE).render(
         run=run,
+        kpis=run.kpis,
         f=formats,
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
         rival=strongest_rival(uplift) if uplift else "",
         cautions=cautions(run.metrics),
         policies=policies,
+        churn_baselines=churn_baselines(run.metrics["churn"]),
         per=PER,
         tallies=tallies,
         reasons=reason_parts(tallies),
         limits=limit_rows(run.params, tallies),
         settings=list(settings(run.params)),
+        panel=feature_panel(run.features, run.drift, {"churn": run.importance, "uplift": run.outcome_importance}),
         top=top_features(run.importance, run.features),
         figures=_figures(run, policies, tallies),
     )
@@ -111,7 +122,7 @@ def settings(params: Params) -> Iterator[tuple[str, str]]:
 
 
 def top_features(importance: Mapping[str, float],
-                 features: Sequence[Mapping[str, str]]) -> list[tuple[str, str, float]]:  # fmt: skip
+                 features: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:  # fmt: skip
     """Return (feature, meaning, share of all gain) of the most important features, ties by name."""
     meanings = {each["name"]: each["meaning"] for each in features}
     total = sum(importance.values()) or 1.0

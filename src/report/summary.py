@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
-from .findings import cautions, headline, policy_rows, strongest_rival
+from .findings import ChurnBaseline, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
 
 LEAST_WIDTH = 100
@@ -90,9 +90,15 @@ def _churn(churn: Mapping[str, Any]) -> list[Text]:
     held_out = f"{churn['split']}; {number(churn['rows'])} stakeholders, {number(churn['churned'])} left"
     return [
         Text(f"Churn risk  AUC {with_interval(churn['auc'], 4)}"),
+        *(Text(f"            {_baseline(row)}") for row in churn_baselines(churn)),
         Text(f"            log-loss {with_interval(churn['log_loss'], 4)}; of the base rate {base}"),
         Text(f"            held out: {held_out}"),
     ]
+
+
+def _baseline(row: ChurnBaseline) -> str:
+    ahead = with_interval(row.ahead, 4)
+    return f"{row.label} AUC {number(row.auc['value'], 4)}, ours ahead by {ahead}: {row.what}"
 
 
 def _policies(uplift: Mapping[str, Any], params: Params) -> Table:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..contracts.cells import Origin, as_flag, as_time, as_whole_number, refuse
 from ..contracts.errors import InputError
-from ..contracts.ids import normalise_ids
+from ..contracts.ids import inexact_ids, normalise_ids
 from ..contracts.params import KINDS
 from ..models.bundle import Bundle
 from ..policy.decide import decide
@@ -29,6 +29,8 @@ def answer(bundle: Bundle, request: pd.DataFrame) -> pd.DataFrame:
         fix = "use the population table that the featurize stage writes"
         raise InputError("request", f"the columns {', '.join(_KEYS)}", f"no {', '.join(absent)}", fix)
     ids = normalise_ids(request["stakeholder_id"])
+    refuse(inexact_ids(request["stakeholder_id"]), request["stakeholder_id"], _REQUEST, "an id that is exact",
+           "write ids as text or whole numbers")  # fmt: skip
     wrong = ids.isna() | ids.duplicated()
     if wrong.any():
         row = int(wrong.to_numpy().argmax()) + 1

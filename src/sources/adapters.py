@@ -9,9 +9,15 @@ from ..contracts.params import Params
 from .dataset import Dataset
 from .files import read_files
 from .hillstrom import HILLSTROM, read_hillstrom
+from .hr_attrition import HR_ATTRITION, read_hr_attrition
+from .online_retail import ONLINE_RETAIL, read_online_retail
+from .pension_lp_commitments import PENSION_LP_COMMITMENTS, read_pension_lp_commitments
+from .philadelphia_contracts import PHILADELPHIA_CONTRACTS, read_philadelphia_contracts
+from .ravenstack import RAVENSTACK, read_ravenstack
 from .raw import RawTables
 from .simulated import read_simulated
 from .starbucks_rewards import STARBUCKS_REWARDS, read_starbucks_rewards
+from .telco import TELCO, read_telco
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,12 @@ ADAPTERS = {
     "files": Adapter(read_files),
     "hillstrom": Adapter(read_hillstrom, HILLSTROM),
     "starbucks_rewards": Adapter(read_starbucks_rewards, STARBUCKS_REWARDS),
+    "online_retail": Adapter(read_online_retail, ONLINE_RETAIL),
+    "telco": Adapter(read_telco, TELCO),
+    "hr_attrition": Adapter(read_hr_attrition, HR_ATTRITION),
+    "philadelphia_contracts": Adapter(read_philadelphia_contracts, PHILADELPHIA_CONTRACTS),
+    "pension_lp_commitments": Adapter(read_pension_lp_commitments, PENSION_LP_COMMITMENTS),
+    "ravenstack": Adapter(read_ravenstack, RAVENSTACK),
 }
 DATASETS = {name: adapter.dataset for name, adapter in ADAPTERS.items() if adapter.dataset is not None}
 

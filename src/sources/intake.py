@@ -1,7 +1,9 @@
 """Raw tables and ledger in, checked tables out: what is wrong in form stops the run, what cannot be used is set aside.
 
-Nothing disappears unseen: rows dropped or quarantined are counted, and the quarantine names table, row and reason. The
-same rows in any order give the same tables.
+Nothing disappears unseen: the rows read are those kept, those dropped and those set aside, each counted, and the
+quarantine names table, row and reason. The same rows in any order give the same tables. Time is judged against
+`clock.as_of` alone, never against the clock of the machine: what happens or becomes known later is kept, counted and
+not seen.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,8 @@ from ..contracts.cells import Origin
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
-from ..contracts.time import to_micros
+from ..contracts.time import instant_micros
+from .event_rows import in_order, known_once_happened, shared_ids
 from .raw import RawTables
 
 LedgerPart = tuple[pd.DataFrame, pd.DataFrame]
@@ -28,10 +31,12 @@ class Intake:
 
     Attributes:
         stakeholders: canonical, by stakeholder_id.
-        events: canonical, by stakeholder_id, occurred_at and then all other columns.
+        events: canonical, by stakeholder_id, occurred_at and then all other columns; known_at is never earlier than
+            occurred_at.
         decisions: canonical, by decided_at, stakeholder_id, decision_id; may be empty.
         quarantine: table, row (from 1, within that table or ledger partition), stakeholder_id, reason, detail.
-        counts: rows read, kept, dropped and set aside.
+        counts: rows read, kept, dropped and set aside; and how many of the events kept look alike without an id to tell
+            them apart, were known before they happened, or happened or became known at or after as_of.
     """
 
     stakeholders: pd.DataFrame
@@ -51,7 +56,7 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
 
     Raises:
         InputError: a table breaks the contract, an id is used twice, nobody's events are left, a stakeholder has two
-            decisions at one instant, or `clock.as_of` lies outside the data.
+            decisions at one instant, or nothing became known within one horizon before `clock.as_of`.
     """
     arms = params.interventions.names
     stakeholders = canonical_stakeholders(raw.stakeholders, raw.origin("stakeholders"))
@@ -60,7 +65,7 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
     decisions = _all_decisions(raw, ledger, arms)
     read = len(events), len(decisions)
 
-    repeated, conflicting = _shared_ids(events)
+    repeated, conflicting = shared_ids(events.drop(columns=_PLACE))
     events, conflicts = _split(events, conflicting, "event_id_conflict", "event_id")
     events = events[~repeated[~conflicting]].reset_index(drop=True) if repeated.any() else events
     codes = pd.Index(stakeholders["stakeholder_id"]).get_indexer(pd.Index(events["stakeholder_id"]))
@@ -72,8 +77,11 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
         raise InputError(raw.origin("events").name, "events of known stakeholders", "none", fix)
 
     _check_one_decision_at_a_time(decisions, raw)
-    _check_as_of(events, decisions, params)
-    counts = {
+    events, early = known_once_happened(events)
+    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
+    later = _check_as_of(events, decisions, as_of, params.clock.horizon_days)
+    events, alike = in_order(events.drop(columns=_PLACE), codes[codes >= 0])
+    counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
         "events_read": read[0],
@@ -81,6 +89,9 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
         "events_event_id_conflict": len(conflicts),
         "events_unknown_stakeholder": len(strangers),
         "events": len(events),
+        "events_alike_without_id": alike,
+        "events_known_before_they_happened": early,
+        "events_after_as_of": later,
         "decisions_read": read[1],
         "decisions_unknown_stakeholder": len(undecided),
         "decisions": len(decisions),
@@ -88,15 +99,9 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
     }
     quarantine = pd.concat([conflicts, strangers, undecided], ignore_index=True)
     quarantine = quarantine.sort_values(["table", "row"], kind="stable", ignore_index=True)
-    events = events.drop(columns=_PLACE).take(_event_order(events, codes[codes >= 0]))
-    decisions = decisions.drop(columns=_PLACE).sort_values(["decided_at", "stakeholder_id", "decision_id"])
-    return Intake(
-        stakeholders,
-        events.reset_index(drop=True),
-        decisions.reset_index(drop=True),
-        quarantine,
-        counts,
-    )
+    decisions = decisions.drop(columns=_PLACE)
+    decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
+    return Intake(stakeholders, events, decisions, quarantine, counts)
 
 
 def _all_events(raw: RawTables, ledger: Sequence[LedgerPart]) -> pd.DataFrame:
@@ -138,23 +143,6 @@ def _place(decision: pd.Series, raw: RawTables) -> str:
     return f"{_name(decision['_part'], 'decisions')}, row {decision['_row']}"
 
 
-def _shared_ids(events: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which events repeat an earlier one in full, and which share their id with an event of other content.
-
-    Events without an id are neither. Of events that agree in everything, all but the first are repeats; where the
-    content differs, all are conflicting and none is a repeat.
-    """
-    shared = (events["event_id"].duplicated(keep=False) & events["event_id"].notna()).to_numpy(dtype=bool)
-    repeated, conflicting = np.zeros(len(events), dtype=bool), np.zeros(len(events), dtype=bool)
-    if shared.any():
-        some = events[shared].drop(columns=_PLACE)
-        first = ~some.duplicated()
-        contents = some["event_id"].map(some.loc[first, "event_id"].value_counts())
-        conflicting[shared] = contents > 1
-        repeated[shared] = ~first & (contents == 1)
-    return repeated, conflicting
-
-
 def _split(table: pd.DataFrame, bad: NDArray[np.bool_], reason: str, told: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part a table into the rows to keep and the quarantine of the others; `told` is the column the detail names."""
     aside = table[bad].reset_index(drop=True)
@@ -171,20 +159,6 @@ def _split(table: pd.DataFrame, bad: NDArray[np.bool_], reason: str, told: str) 
     return (table[~bad].reset_index(drop=True) if len(aside) else table), quarantine
 
 
-def _event_order(events: pd.DataFrame, codes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the order by stakeholder and time; only rows that tie in both are compared as text."""
-    micros = to_micros(events["occurred_at"]).to_numpy()
-    order = np.lexsort((micros, codes))
-    same = (np.diff(codes[order]) == 0) & (np.diff(micros[order]) == 0)
-    tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
-    if len(tied):
-        rows = events.iloc[order[tied]].assign(_code=codes[order[tied]])
-        keys = ["_code", "occurred_at", "event_id", "event_type", "value", "channel", "known_at"]
-        ranked = rows.reset_index(drop=True).sort_values(keys, kind="stable", na_position="last")
-        order[tied] = order[tied][ranked.index.to_numpy()]
-    return order
-
-
 def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> None:
     again = decisions.duplicated(["stakeholder_id", "decided_at"])
     if again.any():
@@ -194,18 +168,24 @@ def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> No
         raise InputError(_place(row, raw), "one decision per stakeholder and instant", got, fix)
 
 
-def _check_as_of(events: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> None:
-    as_of = pd.Timestamp(params.clock.as_of)
-    as_of = as_of.tz_localize("UTC") if as_of.tzinfo is None else as_of.tz_convert("UTC")
-    first = events["occurred_at"].min()
-    latest = events["known_at"].max()
-    if len(decisions):
-        latest = max(latest, decisions["decided_at"].max())
-    last = latest + pd.Timedelta(days=params.clock.horizon_days)
-    if not first < as_of <= last:
-        expected = (
-            f"an instant after the first event ({first.isoformat()}) and at most {params.clock.horizon_days} days "
-            f"after the last thing known ({latest.isoformat()})"
-        )
-        fix = "correct as_of, or take in the newer data"
-        raise ParamsError("params.yaml, clock.as_of", expected, as_of.isoformat(), fix)
+def _check_as_of(events: pd.DataFrame, decisions: pd.DataFrame, as_of: pd.Timestamp, horizon_days: int) -> int:
+    """Refuse an as_of that the data do not reach: of the horizon before it, which outcomes come from, nothing is known.
+
+    Only what was known before as_of has a say; one date far in the future would else vouch for any as_of.
+
+    Returns:
+        how many events happened or became known at or after as_of.
+    """
+    later = (events["known_at"] >= as_of).to_numpy()
+    times = pd.concat([events["known_at"][~later], decisions["decided_at"][decisions["decided_at"] < as_of]])
+    where = "params.yaml, clock.as_of"
+    if times.empty:
+        expected = f"an instant after the first event became known ({events['known_at'].min().isoformat()})"
+        raise ParamsError(where, expected, as_of.isoformat(), "correct as_of, or take in the older data")
+    last = times.max()
+    if as_of - last > pd.Timedelta(days=horizon_days):
+        expected = f"an instant at most {horizon_days} days after the last thing known before it ({last.isoformat()})"
+        dates = f", or mend the dates of the {later.sum():,} events known later" if later.any() else ""
+        fix = f"correct as_of, or take in the newer data{dates}"
+        raise ParamsError(where, expected, as_of.isoformat(), fix)
+    return int(later.sum())

@@ -104,6 +104,9 @@ def test_columns_the_contract_does_not_name_are_ignored_in_events_and_decisions(
         (["007", "12", "3"], "str", ["007", "12", "3"]),
         (["", "", ""], "float64", [None, None, None]),
         (["NA", "1", "2"], "str", ["NA", "1", "2"]),
+        (["inf", "inf", ""], "str", ["inf", "inf", None]),
+        (["inf", "007", "1"], "str", ["inf", "007", "1"]),
+        (["3.3e38", "-3.3e38", ""], "float64", [3.3e38, -3.3e38, None]),
     ],
 )
 def test_attributes_are_numbers_flags_or_text(cells: list[str], dtype: str, expected: list) -> None:
@@ -144,6 +147,60 @@ def test_typed_times_equal_their_text(typed: pd.DatetimeIndex) -> None:
     pd.testing.assert_frame_equal(table, canonical_stakeholders(stakeholders(), STAKEHOLDERS))
 
 
+@pytest.mark.parametrize("dtype", ["str", "object"])
+def test_a_column_may_mix_zones_and_times_without_one(dtype: str) -> None:
+    """The rule is per cell: without a zone it is UTC. All four spellings are the same instant."""
+    cells = ["2024-05-01T10:00", "2024-05-01T10:00:00Z", "2024-05-01 12:00:00+02:00", "2024-05-01T04:30-0530"]
+    raw = pd.concat([events(), events()], ignore_index=True).head(4).assign(known_at="")
+    text = canonical_events(raw.assign(occurred_at=pd.Series(cells, dtype=dtype)), EVENTS)
+    assert set(text["occurred_at"]) == set(text["known_at"]) == {pd.Timestamp("2024-05-01T10:00Z")}
+    stamps = pd.Series([pd.Timestamp(cell) for cell in cells], dtype=object)
+    pd.testing.assert_frame_equal(canonical_events(raw.assign(occurred_at=stamps), EVENTS), text)
+
+
+def test_typed_times_of_a_zone_keep_the_hour_that_comes_twice() -> None:
+    utc = pd.to_datetime(["2024-10-27T00:30Z", "2024-10-27T01:30Z", "2024-10-28T00:00Z"])
+    found = canonical_events(events(known_at=[""] * 3).assign(occurred_at=utc.tz_convert("Europe/Paris")), EVENTS)
+    assert found["occurred_at"].tolist() == utc.tolist()
+
+
+def test_the_first_and_the_last_instant_pass() -> None:
+    ends = ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59.999999Z"]
+    found = canonical_events(events(occurred_at=ends, known_at=[""] * 3), EVENTS)["occurred_at"]
+    assert found.dt.year.tolist() == [1, 9999, 9999]
+    assert found.iloc[2] - found.iloc[1] == pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+
+
+NOTHING = {
+    "text": pd.Series(["", " ", None], dtype="str"),
+    "objects": pd.Series([None] * 3, dtype=object),
+    "floats": pd.Series([np.nan] * 3),
+    "times": pd.Series([pd.NaT] * 3),
+    "Int64": pd.Series([None] * 3, dtype="Int64"),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_columns_of_nulls_are_as_good_as_absent(nothing: str) -> None:
+    optional = ["event_id", "known_at", "value", "channel"]
+    full = events().assign(**dict.fromkeys(optional, NOTHING[nothing]))
+    pd.testing.assert_frame_equal(
+        canonical_events(full, EVENTS), canonical_events(events().drop(columns=optional), EVENTS)
+    )
+    people = canonical_stakeholders(stakeholders().assign(opted_out=NOTHING[nothing]), STAKEHOLDERS)
+    assert not people["opted_out"].any()
+    needed = events().assign(event_type=NOTHING[nothing])
+    with pytest.raises(InputError, match=r"events\.csv, column event_type, row 1: expected .*\(2 more rows like it\)"):
+        canonical_events(needed, EVENTS)
+
+
+@pytest.mark.parametrize("nothing", ["text", "objects", "floats", "Int64"])
+def test_an_attribute_of_nulls_is_a_number_always_missing(nothing: str) -> None:
+    found = canonical_stakeholders(stakeholders().assign(trait=NOTHING[nothing]), STAKEHOLDERS)["trait"]
+    assert str(found.dtype) == "float64"
+    assert found.isna().all()
+
+
 def test_typed_dates_are_midnights() -> None:
     dates = [dt.date(2024, 1, 1), dt.date(2024, 2, 1), dt.date(2024, 3, 1)]
     table = canonical_stakeholders(stakeholders().assign(since=pd.Series(dates, dtype=object)), STAKEHOLDERS)
@@ -181,7 +238,11 @@ def test_two_spellings_of_one_id_are_refused_naming_both() -> None:
         ({"since": ["2024-01-01", "2024-02-01", ""]}, r"column since, row 3: expected when the .*; got ''"),
         ({"opted_out": ["true", "maybe", ""]}, r"column opted_out, row 2: expected true or false; got 'maybe'"),
         ({"propensity": ["1", "2", "3"]}, r"column propensity: expected an attribute's own name"),
-        ({"trait": ["1", "2", "1e999"]}, r"column trait, row 3: expected a finite number; got '1e999'"),
+        ({"trait": ["1", "2", "1e999"]}, r"column trait, row 3: expected a finite number.*; got '1e999'"),
+        ({"trait": ["1", "2", "-inf"]}, r"column trait, row 3: expected a finite number.*; got '-inf'"),
+        ({"trait": ["1", "Infinity", ""]}, r"column trait, row 2: expected a finite number.*; got 'Infinity'"),
+        ({"trait": ["1", "2", "3.5e38"]}, r"column trait, row 3: expected a finite number, below 3\.4e38"),
+        ({"since": ["2024-01-01", "2024-02-01", "0000-01-01"]}, r"column since, row 3: .*years 1 to 9999; got '0000"),
     ],
 )  # fmt: skip
 def test_bad_stakeholders_are_refused_by_row(changes: dict[str, list[str]], message: str) -> None:
@@ -195,6 +256,8 @@ def test_bad_stakeholders_are_refused_by_row(changes: dict[str, list[str]], mess
         ({"stakeholder_id": ["a", "", "b"]}, r"column stakeholder_id, row 2: expected an id; got ''"),
         ({"occurred_at": ["2024-05-01", "2024-05-02", "5 May 2024"]}, r"column occurred_at, row 3: .*'5 May 2024'"),
         ({"known_at": ["", "20240509", ""]}, r"column known_at, row 2: expected an ISO 8601"),
+        ({"known_at": ["", "", "2024-05-09T10:00+25:00"]}, r"column known_at, row 3: expected an ISO 8601"),
+        ({"known_at": ["", "", "9999-12-31T23:00-05:00"]}, r"column known_at, row 3: expected a time in the years"),
         ({"event_type": ["purchase", "", "login"]}, r"column event_type, row 2: expected a type of event"),
         ({"value": ["1", "abc", "x"]}, r"column value, row 2: expected a number; got 'abc' \(1 more row like it\)"),
         ({"value": ["1", "nan", ""]}, r"column value, row 2: expected a number; got 'nan'"),
@@ -243,8 +306,17 @@ def test_good_decisions_pass() -> None:
             r"column occurred_at, row 1: expected an ISO 8601",
         ),
         (events().assign(value=[1.0, np.inf, 2.0]), r"column value, row 2: expected a number between"),
+        (events().assign(value=[1.0, 2.0, -np.inf]), r"column value, row 3: expected a number between .*got -inf"),
+        (
+            events().assign(occurred_at=np.array(["2024-05-01", "2024-05-02", "12000-01-01"], dtype="datetime64[s]")),
+            r"column occurred_at, row 3: expected a time in the years 1 to 9999; got 12000-01-01",
+        ),
+        (
+            events().assign(occurred_at=np.array([0, 1, 2**55], dtype="datetime64[s]")),
+            r"column occurred_at, row 3: expected a time in the years 1 to 9999",
+        ),
     ],
-    ids=["flags", "times", "numbers", "infinite"],
+    ids=["flags", "times", "numbers", "infinite", "minus infinite", "year 12000", "beyond microseconds"],
 )
 def test_columns_of_the_wrong_type_are_refused(raw: pd.DataFrame, message: str) -> None:
     with pytest.raises(InputError, match=message):

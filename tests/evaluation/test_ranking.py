@@ -1,4 +1,4 @@
-"""AUC: six rows by hand, all pairs by loops, coverage of the cluster bootstrap."""
+"""AUC and differences of AUC: six rows by hand, all pairs by loops, coverage of the cluster bootstrap."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from rapport.evaluation.estimate import Estimate
-from rapport.evaluation.ranking import auc
+from rapport.evaluation.ranking import auc, auc_difference
 
 
 def slow_auc(label, score):
@@ -105,3 +105,55 @@ def test_what_does_not_fit_is_refused(changes, message):
     assert auc(**fine).value == 1.0
     with pytest.raises(ValueError, match=message):
         auc(**(fine | changes))
+
+
+def test_difference_by_hand_and_by_loops_with_both_scores_on_the_same_samples():
+    rng = np.random.default_rng(24)
+    label, cluster = rng.integers(2, size=90), rng.integers(30, size=90)
+    score, other = rng.integers(12, size=90) / 10, rng.integers(5, size=90) / 10
+    result = auc_difference(label, score, other, cluster, seed=3, replicates=50)
+    assert result.value == pytest.approx(slow_auc(label, score) - slow_auc(label, other), rel=1e-12)
+    again, codes = np.random.default_rng(3), np.unique(cluster, return_inverse=True)[1]
+    draws = []
+    for _ in range(50):
+        picked = again.integers(codes.max() + 1, size=codes.max() + 1)
+        rows = np.concatenate([np.flatnonzero(codes == group) for group in picked])
+        draws.append(slow_auc(label[rows], score[rows]) - slow_auc(label[rows], other[rows]))
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), rel=1e-9)
+    assert result.se == pytest.approx(np.std(draws, ddof=1), rel=1e-9)
+
+
+def test_difference_to_itself_is_nothing_and_turns_its_sign_with_the_order():
+    rng = np.random.default_rng(25)
+    label, cluster, score, other = rng.integers(2, size=80), np.arange(80), rng.random(80), rng.random(80)
+    same = auc_difference(label, score, score, cluster, seed=1)
+    assert (same.value, same.low, same.high, same.se) == (0.0, 0.0, 0.0, 0.0)
+    one, two = (auc_difference(label, *pair, cluster, seed=1) for pair in ((score, other), (other, score)))
+    assert (one.value, one.low, one.high) == pytest.approx((-two.value, -two.high, -two.low), rel=1e-12)
+
+
+def test_interval_of_the_difference_covers_the_truth_and_is_narrower_than_two_apart():
+    # Scores N(label, 1) and the same plus noise of variance 1: AUC = Φ(1/√2) and Φ(1/2).
+    # 99.9 % band of Binomial(120, 0.95): 0.1 % of seeds fail a right interval.
+    rng, draws, covered, narrower = np.random.default_rng(26), 120, 0, 0
+    truth = stats.norm.cdf(1 / np.sqrt(2)) - stats.norm.cdf(0.5)
+    for each in range(draws):
+        label = rng.random(300) < 0.4
+        score = label + rng.normal(size=300)
+        other = score + rng.normal(size=300)
+        result = auc_difference(label, score, other, np.arange(300), seed=each, replicates=100)
+        covered += result.low <= truth <= result.high
+        one, two = (auc(label, each_score, np.arange(300), seed=each, replicates=50) for each_score in (score, other))
+        narrower += result.se < np.hypot(one.se, two.se)
+    low, high = stats.binom.ppf([0.0005, 0.9995], draws, 0.95)
+    assert low <= covered <= high
+    assert narrower > 0.9 * draws
+
+
+def test_difference_undefined_or_without_interval_or_refused():
+    label, score = np.array([0, 1, 1]), np.array([0.1, 0.5, 0.6])
+    assert auc_difference(np.ones(3), score, score, np.arange(3), seed=1) == Estimate.undefined(3)
+    alone = auc_difference(label, score, -score, np.zeros(3), seed=1)
+    assert (alone.value, alone.low, alone.se) == (1.0, None, None)
+    with pytest.raises(ValueError, match=r"score: expected shape \(3,\); got \(4,\)"):
+        auc_difference(label, score, np.ones(4), np.arange(3), seed=1)

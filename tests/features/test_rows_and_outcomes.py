@@ -1,43 +1,30 @@
 """Which rows there are, and what became of them: every boundary is hit exactly and missed by one microsecond."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from histories import ARMS, AS_OF, DAY, LATEST, history_of, instants
+from histories import params as any_params
 from rapport.contracts.cells import Origin
 from rapport.contracts.errors import ParamsError
 from rapport.contracts.params import Params, parse_params
 from rapport.contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders
-from rapport.features.history import History, build_history
-from rapport.features.labels import outcomes
-from rapport.features.spine import decision_spine, population_spine, snapshot_spine
+from rapport.features.engine import Engine, open_engine
+from rapport.features.history import Codes
+from rapport.features.labels import outcome_expression, outcomes
+from rapport.features.spine import Relationships, decision_spine, population_spine, relationships, snapshot_spine
 
-DAY = 86_400_000_000
-AS_OF = int(pd.Timestamp("2025-04-01", tz="UTC").timestamp()) * 1_000_000
-HORIZON = 30 * DAY
-LATEST = AS_OF - HORIZON  # the last instant whose horizon is over
-ARMS = ("none", "call", "mail")
 BY_EVENT = {"event": "left"}
 BY_SILENCE = {"inactive_days": 10, "activity": ["visit", "buy"]}
 
 
 def params(churn: dict[str, Any] = BY_EVENT, retention: Any = 100.0, **features: Any) -> Params:
-    return parse_params(
-        {
-            "source": {"kind": "files"},
-            "clock": {"as_of": "2025-04-01", "horizon_days": 30},
-            "outcome": {"churn": churn, "value": {"buy": 0.5, "Return!": -2.0}, "retention_value": retention},
-            "interventions": {"control": "none", "arms": {"call": {}, "mail": {}}},
-            "features": {"snapshots": 1, **features},
-        }
-    )
-
-
-def instants(micros: Sequence[int]) -> pd.Series:
-    return pd.Series(pd.to_datetime(np.array(micros, dtype="int64"), unit="us", utc=True))
+    outcome = {"churn": churn, "value": {"buy": 0.5, "Return!": -2.0}, "retention_value": retention}
+    return any_params(outcome=outcome, **{"snapshots": 1, **features})
 
 
 class Case:
@@ -62,23 +49,34 @@ class Case:
         raw |= {"intervention": pd.Series(arms, dtype="str"), "iteration": 1, "policy": "test", "propensity": 0.5}
         self.decisions = canonical_decisions(pd.DataFrame(raw), ARMS, Origin("decisions"))
 
-    @property
-    def history(self) -> History:
-        return build_history(self.stakeholders, self.events, self.decisions, "none", ARMS[1:])
+    @contextmanager
+    def opened(self, params: Params) -> Iterator[tuple[Relationships, Codes, Engine]]:
+        history, codes = history_of(self.stakeholders, self.events, self.decisions, params)
+        with open_engine(history, params) as engine:
+            yield relationships(self.stakeholders, codes, engine, params), codes, engine
 
     def population(self, params: Params) -> list[str]:
-        return population_spine(self.stakeholders, self.history, params)["stakeholder_id"].tolist()
+        with self.opened(params) as (people, _, _):
+            return population_spine(people, params)["stakeholder_id"].tolist()
 
     def snapshots(self, params: Params) -> pd.DataFrame:
-        return snapshot_spine(self.stakeholders, self.history, params)
+        with self.opened(params) as (people, _, _):
+            return snapshot_spine(people, params)
 
     def decided(self, params: Params) -> pd.DataFrame:
-        return decision_spine(self.decisions, self.stakeholders, self.history, params)
+        with self.opened(params) as (people, _, _):
+            return decision_spine(self.decisions, people, params)
+
+    def outcomes_of(self, spine: pd.DataFrame | None, params: Params) -> pd.DataFrame:
+        """Return the outcomes of a spine, or of the snapshots."""
+        with self.opened(params) as (people, codes, engine):
+            spine = snapshot_spine(people, params) if spine is None else spine
+            found = engine.query(engine.compile(outcome_expression(codes, params)), spine).to_pandas()
+            return outcomes(found, spine, people, params).set_index(spine["stakeholder_id"])
 
     def outcomes(self, params: Params) -> pd.DataFrame:
         """Return the outcomes of the snapshot at LATEST, by stakeholder_id."""
-        spine = self.snapshots(params)
-        return outcomes(spine, self.history, params).set_index(spine["stakeholder_id"])
+        return self.outcomes_of(None, params)
 
 
 def one(*events: tuple[int, int, str, float | None], decided: Sequence[tuple[int, str]] = ()) -> Case:
@@ -163,8 +161,8 @@ def test_a_decision_counts_once_its_horizon_is_over():
 def test_snapshots_end_one_horizon_before_as_of_and_step_back(snapshots, every, back):
     case = Case([("ann", 0, False), ("bob", LATEST - 35 * DAY, False)])
     rows = case.snapshots(params(snapshots=snapshots, snapshot_every_days=every))
-    expected = [(LATEST - days * DAY, who) for days in back for who in ("ann", "bob") if who == "ann" or days < 35]
-    assert list(zip(rows["as_of"], rows["stakeholder_id"], strict=True)) == expected
+    expected = [(who, LATEST - days * DAY) for who in ("ann", "bob") for days in back if who == "ann" or days < 35]
+    assert list(zip(rows["stakeholder_id"], rows["as_of"], strict=True)) == expected
     assert rows["row"].tolist() == list(range(len(rows)))
 
 
@@ -246,8 +244,8 @@ def test_contacts_are_the_interventions_received_at_the_very_instant():
     decided = [(LATEST - 1, "mail"), (LATEST, "call"), (LATEST + DAY, "mail"), (LATEST + 2 * DAY, "none")]
     case = one((LATEST, LATEST, "contact_none", None), decided=decided)
     spine = case.decided(params())
-    found = outcomes(spine, case.history, params()).set_index(spine["decision_id"])["contacts"]
-    assert found.to_dict() == {"d0": 1, "d1": 1}
+    assert spine["decision_id"].tolist() == ["d0", "d1"]
+    assert case.outcomes_of(spine, params())["contacts"].tolist() == [1, 1]
 
 
 def test_outcomes_come_in_spine_order_with_one_row_each():
@@ -255,12 +253,12 @@ def test_outcomes_come_in_spine_order_with_one_row_each():
     case = one(*[(LATEST + day * DAY, LATEST + day * DAY, "buy", float(2**day)) for day in range(4)])
     spine = case.snapshots(params()).loc[[0, 0, 0]].assign(row=[2, 0, 1])
     spine["as_of"] = [LATEST, LATEST - 28 * DAY, LATEST - 27 * DAY]
-    assert outcomes(spine, case.history, params())["money"].tolist() == [0.5 * 15, 0.5 * 3, 0.5 * 7]
+    assert case.outcomes_of(spine, params())["money"].tolist() == [0.5 * 15, 0.5 * 3, 0.5 * 7]
 
 
 def test_no_rows_have_no_outcomes():
     case = one((LATEST, LATEST, "buy", 1.0))
-    found = outcomes(case.decided(params()), case.history, params())
+    found = case.outcomes_of(case.decided(params()), params())
     assert found.empty
     assert found.dtypes.astype(str).to_dict() == {
         "churned": "bool",

@@ -8,6 +8,7 @@ import pytest
 
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
+from rapport.models.churn_baselines import BASELINES, RULE
 from rapport.models.training import LEAST_LEARNT, Rows, Trained, train
 
 N, DECIDED = 500, 900
@@ -84,12 +85,15 @@ def test_a_stakeholders_own_outcome_does_not_change_its_out_of_fold_prediction(b
     after = trained(decisions, snapshots)
     assert mine.sum() == 2
     for old, new in ((before.uplift_rows, after.uplift_rows), (before.churn_rows, after.churn_rows)):
-        columns = PREDICTED if "fold" in old else ["churn_risk"]
+        columns = PREDICTED if "fold" in old else ["churn_risk", "logistic_regression"]
         rows = old["stakeholder_id"] == chosen
         assert rows.any()
         pd.testing.assert_frame_equal(old.loc[rows, columns], new.loc[rows, columns], check_exact=True)
         learned = [name for name in columns if not name.startswith("effect") or not name.endswith("none")]
         assert (old.loc[~rows, learned] != new.loc[~rows, learned]).any().all(), "the change must reach the others"
+    rule = ["best_single_feature", RULE]
+    rows = before.churn_rows["stakeholder_id"] == chosen
+    pd.testing.assert_frame_equal(before.churn_rows.loc[rows, rule], after.churn_rows.loc[rows, rule], check_exact=True)
 
 
 def test_a_stakeholder_is_in_one_fold_and_its_fold_mates_are_not_moved_either(before: Trained) -> None:
@@ -195,7 +199,8 @@ def test_the_latest_snapshot_is_predicted_from_earlier_ones(before: Trained) -> 
     assert len(before.churn_rows) == (latest & (snapshots["contacts"] == 0)).sum()
     snapshots.loc[latest, "churned"] = ~snapshots.loc[latest, "churned"]
     after = trained(decisions, snapshots)
-    np.testing.assert_array_equal(after.churn_rows["churn_risk"], before.churn_rows["churn_risk"])
+    for name in ("churn_risk", *BASELINES, RULE):
+        np.testing.assert_array_equal(after.churn_rows[name], before.churn_rows[name])
     np.testing.assert_array_equal(after.churn_rows["churned"], ~before.churn_rows["churned"])
 
 
@@ -203,7 +208,7 @@ def test_with_too_few_earlier_rows_the_same_instant_is_learned_from_and_the_log_
     decisions, snapshots = tables(instants=1)
     result = trained(decisions, snapshots)
     assert str(dict(result.log["churn"])["split"]).startswith("other stakeholders, same time")
-    assert result.churn_rows["churn_risk"].notna().all()
+    assert result.churn_rows[["churn_risk", *BASELINES, RULE]].notna().all(axis=None)
     assert len(snapshots) <= LEAST_LEARNT
 
 
@@ -215,3 +220,73 @@ def test_the_same_training_twice(before: Trained) -> None:
     pd.testing.assert_frame_equal(again.churn_rows, before.churn_rows, check_exact=True)
     other = trained(*tables(), seed=4)
     assert other.bundle.as_files()["churn.txt"] != before.bundle.as_files()["churn.txt"]
+
+
+def test_the_baselines_stand_beside_the_churn_risk(before: Trained) -> None:
+    rows = before.churn_rows
+    assert list(rows.columns) == ["stakeholder_id", "as_of", "churned", "churn_risk", "best_single_feature", RULE,
+                                  "logistic_regression"]  # fmt: skip
+    assert rows.dtypes[RULE] == "str"
+    assert set(rows[RULE]) == {"use, lowest first"}
+    assert np.corrcoef(rows["logistic_regression"], rows["churn_risk"])[0, 1] > 0.6
+
+
+def test_a_rule_that_only_held_out_rows_know_is_not_found(before: Trained) -> None:
+    """In the latest snapshot `age` tells all; the rules were learned from earlier ones."""
+    decisions, snapshots = tables()
+    latest = snapshots["as_of"] == snapshots["as_of"].max()
+    snapshots.loc[latest, "age"] = np.where(snapshots.loc[latest, "churned"], 2.0, 1.0)
+    found = trained(decisions.iloc[:0], snapshots, features={"allow": ["age"]}).churn_rows
+    assert set(found[RULE]) == set(before.churn_rows[RULE])
+    here = tables(instants=1)[1]
+    here["age"] = np.where(here["churned"], 2.0, 1.0)
+    assert set(trained(decisions.iloc[:0], here, features={"allow": ["age"]}).churn_rows[RULE]) == {
+        "age, highest first"
+    }
+
+
+def planted(column: object, name: str = "status", unit: str = "value") -> Rows:
+    decisions, snapshots = tables()
+    snapshots[name] = column
+    return Rows(decisions.iloc[:0], snapshots, [*FEATURES, (name, unit)], np.ones((0, 3), dtype=bool))
+
+
+def churned() -> pd.Series:
+    return tables()[1]["churned"]
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        (churned(), "value"),
+        (churned().map({True: "gone", False: "here"}), "category"),
+        (300.0 - 9.0 * churned(), "days"),
+    ],
+)
+def test_a_feature_that_is_the_outcome_is_refused_and_runs_where_it_is_allowed(column: pd.Series, unit: str) -> None:
+    rows = planted(column, unit=unit)
+    with pytest.raises(InputError, match="feature status: expected features known before the outcome"):
+        train(rows, params(), lambda line: None)
+    with pytest.raises(InputError, match="feature status: expected features known before the outcome"):
+        train(rows, params(features={"allow": ["use"]}), lambda line: None)
+    result = train(rows, params(features={"allow": ["status"]}), lambda line: None)
+    risk = result.churn_rows.groupby("churned")["churn_risk"].mean()
+    assert risk[True] > risk[False] + 0.5
+
+
+def test_the_status_of_today_is_refused_although_earlier_snapshots_blur_it() -> None:
+    """Who left by the end is marked in every snapshot: perfect in the latest one only."""
+    _, snapshots = tables()
+    last = snapshots[snapshots["as_of"] == snapshots["as_of"].max()].set_index("stakeholder_id")["churned"]
+    status = snapshots["stakeholder_id"].map(last)
+    assert (status == snapshots["churned"]).mean() < 0.8
+    with pytest.raises(InputError, match=r"feature status: .* \(AUC 1\.000 on \d{3} snapshots\)"):
+        train(planted(status), params(), lambda line: None)
+    earlier = status.where(snapshots["as_of"] != snapshots["as_of"].max(), 0.0)
+    train(planted(earlier.astype(float)), params(), lambda line: None)
+
+
+def test_an_honest_feature_is_not_refused_however_good() -> None:
+    noise = np.random.default_rng(5).normal(0, 0.4, len(churned()))
+    result = train(planted(churned() + noise), params(), lambda line: None)
+    assert set(result.churn_rows[RULE]) == {"status, highest first"}

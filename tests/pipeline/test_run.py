@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from projects import REPOSITORY
-from rapport.cli import COMMANDS
+from rapport.cli import COMMANDS, MODULES
 from rapport.contracts.schemas import assignments_schema
 from rapport.store.frames import read_frame
 from rapport.store.project import ASSIGNMENTS, EVALUATION, FEATURES, OUT_OF_FOLD, TABLES, load_params
@@ -66,14 +66,14 @@ def test_churn_is_judged_on_later_time(small_run: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # of libraries, met only when they are imported here
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_runner_explains_itself(command: str) -> None:
-    shown = CliRunner().invoke(import_module(f"rapport.{command}").app, ["--help"])
+    shown = CliRunner().invoke(import_module(f"rapport.{MODULES.get(command, command)}").app, ["--help"])
     assert shown.exit_code == 0
     assert "Usage" in shown.output
 
 
 def test_the_command_lists_every_runner() -> None:
     runners = {path.stem for path in (REPOSITORY / "src").glob("*.py")} - {"__init__", "cli"}
-    assert set(COMMANDS) == runners
+    assert {MODULES.get(name, name) for name in COMMANDS} == runners
 
 
 def test_a_mistake_is_one_line_and_status_1(tmp_path: Path) -> None:

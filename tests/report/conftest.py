@@ -56,6 +56,12 @@ def metrics(uplift: dict[str, Any]) -> dict[str, Any]:
     return {
         "churn": {
             "split": "later time and other stakeholders", "rows": 100, "churned": 20, "auc": estimate(0.71, 0.02),
+            "baselines": {
+                "best_single_feature": {"auc": estimate(0.6, 0.03), "ours_minus_this": estimate(0.11, 0.01),
+                                        "what": "use_count_30d, lowest first"},
+                "logistic_regression": {"auc": estimate(0.7, 0.02), "ours_minus_this": estimate(0.01, 0.005),
+                                        "what": "all features, L2 penalty"},
+            },
             "log_loss": estimate(0.45, 0.01), "base_rate_log_loss": estimate(0.5, 0.01), "brier": estimate(0.15, 0.01),
             "calibration_intercept": estimate(0.0), "calibration_slope": estimate(1.1),
             "expected_calibration_error": 0.01, "deciles": [decile],
@@ -90,7 +96,7 @@ def finished(params: Params, metrics: dict[str, Any], assignments: pd.DataFrame,
                   "uplift": {"rows": 100, "by_iteration": {"0": 90, "1": 10}, "by_arm": {"none": 60, "call": 40},
                              "propensity_estimated": 7}},
         features=[{"name": "use_count_30d", "meaning": "use events in the last 30 days", "unit": "events",
-                   "missing": "zero"}],
+                   "source": "use", "window_days": 30, "missing": "zero"}],
         counts={"events": 1234, "events_unknown_stakeholder": 5},
         importance={"use_count_30d": 3.0, "tenure_days": 1.0, "plan": 0.0},
         model_digest="0123456789abcdef",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rapport.report.findings import cautions, headline, policy_rows, strongest_rival
+from rapport.report.findings import cautions, churn_baselines, headline, policy_rows, strongest_rival
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,33 @@ def test_cautions_without_decisions_or_without_a_slope(metrics):
     assert cautions(metrics) == [
         "The calibration of churn risk could not be judged: too few stakeholders left, or all did."
     ]
+
+
+@pytest.mark.parametrize("low", [0.0, -0.02])
+def test_a_churn_model_that_does_not_beat_a_baseline_is_said_to(metrics, low):
+    baselines = metrics["churn"]["baselines"]
+    baselines["logistic_regression"]["ours_minus_this"] |= {"value": 0.005, "low": low, "high": 0.02}
+    told = f"logistic regression (AUC ahead by 0.0050, 95 % interval: {low:.4f} to 0.0200)"
+    assert cautions(metrics) == [f"Churn risk is not shown to rank better than {told}."]
+    baselines["best_single_feature"]["ours_minus_this"] |= {"value": -0.04, "low": -0.06, "high": -0.02}
+    assert cautions(metrics) == [
+        "Churn risk is not shown to rank better than best single feature (AUC ahead by -0.0400, 95 % interval: "
+        f"-0.0600 to -0.0200) or {told}."
+    ]
+
+
+def test_an_undefined_difference_to_a_baseline_is_no_verdict(metrics):
+    none = {"value": None, "low": None, "high": None}
+    for found in metrics["churn"]["baselines"].values():
+        found |= {"auc": none, "ours_minus_this": none}
+    assert cautions(metrics) == []
+
+
+def test_churn_baselines_keep_the_order_of_the_scorecard(metrics):
+    found = churn_baselines(metrics["churn"])
+    assert [(row.label, row.what) for row in found] == [
+        ("best single feature", "use_count_30d, lowest first"),
+        ("logistic regression", "all features, L2 penalty"),
+    ]
+    assert found[0].auc["value"] == 0.6
+    assert found[0].ahead["value"] == 0.11

@@ -84,10 +84,13 @@ def test_the_page_tells_the_run(finished):
         "capacity of call, stakeholders 2 2",
         "capacity of mail, stakeholders no limit 1",
         "AUC 0.7100 0.6900 to 0.7300",
+        "best single feature use_count_30d, lowest first 0.6000 0.5700 to 0.6300 0.1100 0.1000 to 0.1200",
+        "logistic regression all features, L2 penalty 0.7000 0.6800 to 0.7200 0.0100 0.0050 to 0.0150",
         "events unknown stakeholder 5",
         "iteration 1 10",
         "7 of them had no logged propensity",
-        "use_count_30d use events in the last 30 days events zero",
+        "use_count_30d use events in the last 30 days unit: events; window: 30 days; source: use; absent counts as "
+        "zero 75.0 % – –",
         "interventions.arms.call.capacity 2",
         "0123456789abcdef",
     ):
@@ -107,6 +110,9 @@ def test_what_comes_from_data_is_escaped(finished):
     params = finished.params
     call = params.interventions.arms["call"].model_copy(update={"channel": HOSTILE})
     arms = {**params.interventions.arms, "call": call}
+    churn = finished.metrics["churn"]
+    rival = {**churn["baselines"]["logistic_regression"], "what": HOSTILE}
+    rival["ours_minus_this"] = {"value": -1.0, "low": -2.0, "high": 0.0}
     hostile = replace(
         finished,
         params=params.model_copy(update={
@@ -115,18 +121,19 @@ def test_what_comes_from_data_is_escaped(finished):
             "outcome": params.outcome.model_copy(update={"value": {HOSTILE: 0.6}}),
         }),
         assignments=finished.assignments.assign(reason=HOSTILE),
-        features=[{"name": HOSTILE, "meaning": f"attribute {HOSTILE}", "unit": HOSTILE, "missing": HOSTILE}],
+        features=[dict.fromkeys(("name", "meaning", "unit", "source", "missing"), HOSTILE) | {"window_days": None}],
         counts={HOSTILE: 1},
         importance={HOSTILE: 1.0},
         training={**finished.training, "uplift": {**finished.training["uplift"], "by_arm": {HOSTILE: 1}}},
-        metrics={**finished.metrics, "churn": {**finished.metrics["churn"], "split": HOSTILE}},
+        metrics={**finished.metrics, "churn": {**churn, "split": HOSTILE, "baselines": {HOSTILE: rival}}},
         model_digest=HOSTILE,
     )  # fmt: skip
     page = render_page(hostile)
     assert "script" not in outline(page).tags
     assert HOSTILE not in page
-    # Each of: channel, title, policy, event type, reason, feature, attribute, count, learned arm, split, digest.
-    assert seen(page).count(HOSTILE) >= 11
+    # Each of: channel, title, policy, event type, reason, feature, attribute, count, learned arm, split, digest,
+    # baseline, what it ranks by, and the caution that names it.
+    assert seen(page).count(HOSTILE) >= 14
 
 
 def test_a_run_without_decisions_shows_the_pilot(finished):

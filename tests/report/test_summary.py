@@ -33,6 +33,8 @@ def test_it_tells_the_run(summary):
     for told in (
         "Iteration 1, as of 2025-04-01, outcomes over 90 days",
         "Churn risk AUC 0.7100 (0.6900 to 0.7300)",
+        "best single feature AUC 0.6000, ours ahead by 0.1100 (0.1000 to 0.1200): use_count_30d, lowest first",
+        "logistic regression AUC 0.7000, ours ahead by 0.0100 (0.0050 to 0.0150): all features, L2 penalty",
         "log-loss 0.4500 (0.4400 to 0.4600); of the base rate 0.5000",
         "rapport 12.00 11.00 to 13.00 50.0 % 6.00",
         "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00",
@@ -69,6 +71,8 @@ def test_markup_in_the_data_is_text(summary):
     decision = summary.params.decision.model_copy(update={"policy": name})
     loud = Summary(summary.params.model_copy(update={"decision": decision}), summary.metrics, summary.tallies, "", "r")
     assert any(line.startswith(name) for line in lines(loud))
+    loud.metrics["churn"]["baselines"]["best_single_feature"]["what"] = name
+    assert any(line.endswith(f": {name}") for line in lines(loud))
 
 
 def test_a_narrow_terminal_still_gets_the_least_width(monkeypatch):

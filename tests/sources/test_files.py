@@ -12,7 +12,7 @@ from rapport.contracts.cells import Origin
 from rapport.contracts.errors import InputError, ParamsError
 from rapport.contracts.params import Params, parse_params
 from rapport.contracts.tables import canonical_events, canonical_stakeholders
-from rapport.sources.adapters import ADAPTERS, preset_path, read_source
+from rapport.sources.adapters import ADAPTERS, DATASETS, preset_path, read_source
 from rapport.sources.files import read_table
 from rapport.sources.intake import take_in
 
@@ -132,14 +132,14 @@ def test_a_column_twice_in_a_csv_is_refused(folder: Path) -> None:
 
 
 def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
-    known = re.escape("simulated, files, hillstrom, starbucks_rewards")
+    known = re.escape(", ".join(["simulated", "files", *DATASETS]))
     with pytest.raises(ParamsError, match=rf"source\.kind: expected one of {known}; got 'salesforce'"):
         read_source(params(tmp_path, "salesforce"))
-    assert list(ADAPTERS) == ["simulated", "files", "hillstrom", "starbucks_rewards"]
+    assert list(ADAPTERS) == ["simulated", "files", *DATASETS]
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(ParamsError, match="expected one of hillstrom, starbucks_rewards; got 'files'"):
+    with pytest.raises(ParamsError, match=f"expected one of {', '.join(sorted(DATASETS))}; got 'files'"):
         preset_path("files")
     assert preset_path("hillstrom").is_file()
 

@@ -141,4 +141,4 @@ def test_the_command_copies_hillstrom(datasets: Path, tmp_path: Path) -> None:
 def test_the_command_refuses_an_unknown_name() -> None:
     result = CliRunner().invoke(app, ["iris"])
     assert isinstance(result.exception, InputError)
-    assert "one of hillstrom, starbucks_rewards; got 'iris'" in str(result.exception)
+    assert f"one of {', '.join(DATASETS)}; got 'iris'" in str(result.exception)

@@ -1,0 +1,154 @@
+"""What is counted of the visible events, once per row and event type: all features are arithmetic on these numbers.
+
+Two steps keep it fast: one pass over the events groups by row and type, a second over the few groups lays the types
+side by side. Everything counted is int64, so both engines and any order of adding give the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+from ibis.expr.types import Column, Table
+
+from ..contracts.time import MICROS_PER_DAY
+from .history import AMOUNT_UNITS
+
+WEEKS = 52  # of the calendar of active weeks; its bits fit an int64 without the sign
+_CALENDAR = "weeks"
+
+
+# Both engines know these by these names; Ibis' own forms are slow on DuckDB or unknown to it for Spark.
+@ibis.udf.agg.builtin(name="max_by")
+def _latest(amount: int, position: int) -> int:  # type: ignore[empty-body]
+    """Return the amount of the largest position."""
+
+
+@ibis.udf.agg.builtin(name="bit_or")
+def _any_bit(bits: int) -> int:  # type: ignore[empty-body]
+    """Return the bits that any row has set."""
+
+
+@ibis.udf.scalar.builtin(name="bit_count")
+def _count_bits(bits: int) -> int:  # type: ignore[empty-body]
+    """Return how many bits are set."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows that end at the as-of instant, in days, ascending; the longest stands last."""
+
+    days: Sequence[int]
+
+    @property
+    def shortest(self) -> int:
+        """Return the shortest window."""
+        return self.days[0]
+
+    @property
+    def longest(self) -> int:
+        """Return the longest window."""
+        return self.days[-1]
+
+
+def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued: bool, partly: bool) -> Table:
+    """Return one row per spine row and event type with its measures.
+
+    Args:
+        seen: events paired with rows, as visible() gives them.
+        windows: of counts and sums.
+        channels: name -> code, of the channels to count.
+        valued: whether any event carries a value.
+        partly: whether some types have events with a value and others without.
+
+    Returns:
+        row, type; `n`: events; `n_<days>`: events in the window; `youngest`, `oldest`: ages in microseconds; `weeks`:
+        bit k set for an event in the week that ended k weeks before the instant; `on_<channel>`: events in the longest
+        window; if valued `sum_<days>`: sum of the values in the window, and `last`: the value of the latest event that
+        has one, of the last recorded among ties; if partly `valued_<days>`: number of the values in the window.
+    """
+    # Older events share the bit behind the calendar's last, which nothing reads. One microsecond less, since an event
+    # exactly a week old lies in the last week, as it does in a window of 7 days.
+    week = ibis.least(((seen.age - 1) // (7 * MICROS_PER_DAY)).cast("int32"), ibis.literal(WEEKS, "int32"))
+    columns: dict[str, Any] = {
+        "n": seen.row.count(),
+        "youngest": seen.age.min(),
+        "oldest": seen.age.max(),
+        _CALENDAR: _any_bit(ibis.literal(1, "int8").cast("int64") << week),
+    }
+    for days in windows.days:
+        recent = seen.age <= days * MICROS_PER_DAY
+        columns[f"n_{days}"] = seen.row.count(where=recent)
+        if valued:
+            columns[f"sum_{days}"] = total_of(seen.amount, recent)
+        if partly:
+            columns[f"valued_{days}"] = seen.amount.count(where=recent)
+    if valued:
+        columns["last"] = _latest(seen.amount, seen.position, where=seen.amount.notnull())
+    in_longest = seen.age <= windows.longest * MICROS_PER_DAY
+    for name, code in channels.items():
+        columns[f"on_{name}"] = seen.row.count(where=in_longest & (seen.channel == code))
+    return seen.group_by("row", "type").aggregate(**columns)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measures of each row's types, to be laid side by side: every method returns one number per row.
+
+    Attributes:
+        table: as `per_type` returns it.
+        codes: of the types, by slug.
+    """
+
+    table: Table
+    codes: Mapping[str, int]
+
+    def of(self, name: str, measure: str) -> Any:
+        """Return the int64 measure of one type, missing where it has no event."""
+        return self._where([name], measure).max()
+
+    def total(self, names: Sequence[str], measure: str) -> Any:
+        """Return the measure added over several types, 0 where none has an event."""
+        return self._where(names, measure).sum().fill_null(0)
+
+    def least(self, names: Sequence[str], measure: str) -> Any:
+        """Return the smallest measure over several types, missing where none has an event."""
+        return self._where(names, measure).min()
+
+    def greatest(self, names: Sequence[str], measure: str) -> Any:
+        """Return the largest measure over several types, missing where none has an event."""
+        return self._where(names, measure).max()
+
+    def active_weeks(self, names: Sequence[str], weeks: int) -> Any:
+        """Return in how many of the latest weeks any of several types had an event."""
+        return _count_bits(_any_bit(self._where(names, _CALENDAR)) & (2**weeks - 1))
+
+    def _where(self, names: Sequence[str], measure: str) -> Any:
+        """Return the measure of the named types alone. A choice per group is much faster than a filtered aggregate."""
+        codes = [self.codes[name] for name in names]
+        chosen = self.table.type == codes[0] if len(codes) == 1 else self.table.type.isin(codes)
+        return chosen.ifelse(self.table[measure], ibis.null("int64"))
+
+
+def total_of(amount: Any, where: Any) -> Any:
+    """Return the int64 sum of the amounts for which a condition holds, missing where it holds for none.
+
+    DuckDB adds int64 up to 128 bits and rounds those beyond 2⁵³ in a way of its own. Ibis takes the sum for int64 and
+    leaves out a cast to that, but not one by way of an int64 that is never missing.
+    """
+    return amount.sum(where=where).cast("!int64").cast("int64")
+
+
+def days(micros: Any) -> Any:
+    """Return microseconds as days. The numerator is cast first: Spark would read a literal divisor as DECIMAL."""
+    return micros.cast("float64") / float(MICROS_PER_DAY)
+
+
+def value(amount: Any) -> Any:
+    """Return an amount as the value people know."""
+    return amount.cast("float64") / float(AMOUNT_UNITS)
+
+
+def ratio(numerator: Any, denominator: Any) -> Column:
+    """Return a quotient in float64, missing where the denominator is 0."""
+    return numerator.cast("float64") / denominator.cast("float64").nullif(0.0)

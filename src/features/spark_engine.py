@@ -1,0 +1,91 @@
+"""The engine for those who outgrow one machine: the same expressions, compiled for Spark SQL (the extra `spark`).
+
+The session is the one that runs already, a cluster's for instance, or else a local one.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from ..contracts.errors import ParamsError
+
+
+class _CompileOptions(ibis.config.Config):
+    """What Ibis' Spark compiler asks of options that its backend alone would register."""
+
+    treat_nan_as_null: bool = False
+
+
+class SparkEngine:
+    """Runs queries over one history on Spark."""
+
+    def __init__(self, events: pd.DataFrame | Path, threads: int, memory_gb: float) -> None:
+        self._session, self._mine = _session(threads, memory_gb)
+        self._folder = tempfile.TemporaryDirectory(prefix="rapport-")
+        if isinstance(events, pd.DataFrame):
+            path = Path(self._folder.name) / "history.parquet"
+            events.to_parquet(path, index=False)
+        else:
+            path = events.resolve()
+        self._events = self._session.read.parquet(str(path))
+
+    def compile(self, expression: Table) -> str:
+        """Return Spark's SQL of an expression."""
+        if ibis.options.pyspark is None:
+            ibis.options.pyspark = _CompileOptions()
+        return str(ibis.to_sql(expression, dialect="pyspark"))
+
+    def query(self, sql: str, spine: pd.DataFrame | None = None) -> pa.Table:
+        """Return the rows of a compiled query; the filter on stakeholders is pushed down to the file."""
+        events = self._events
+        if spine is not None:
+            people = spine["stakeholder"]
+            low, high = (int(people.min()), int(people.max())) if len(people) else (0, -1)
+            events = events.where(f"stakeholder BETWEEN {low} AND {high}")
+            rows = pa.Table.from_pandas(spine[["row", "stakeholder", "as_of"]], preserve_index=False)
+            self._session.createDataFrame(rows).createOrReplaceTempView("spine")
+        events.createOrReplaceTempView("history")
+        found: pa.Table = self._session.sql(sql).toArrow()
+        return found
+
+    def close(self) -> None:
+        """Stop the session that this engine started."""
+        self._folder.cleanup()
+        if self._mine:
+            self._session.stop()
+
+
+def _session(threads: int, memory_gb: float) -> tuple[Any, bool]:
+    """Return the Spark session, and whether it was started here.
+
+    Raises:
+        ParamsError: pyspark is not installed.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        fix = 'install the extra `spark` (pip install "rapport[spark]", Java 17 beside it), or set engine: duckdb'
+        raise ParamsError(
+            "params.yaml, engine", "an engine that is installed", "'spark' without pyspark", fix
+        ) from None
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running, False
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the workers take the first python3 on the path
+    session = (
+        SparkSession.builder.master(f"local[{threads}]").appName("rapport")
+        .config("spark.driver.memory", f"{max(1, int(memory_gb * 1024))}m")
+        .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", str(2 * threads)).config("spark.log.level", "ERROR")
+        .config("spark.ui.showConsoleProgress", "false")
+        .getOrCreate()
+    )  # fmt: skip
+    return session, True

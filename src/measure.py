@@ -1,0 +1,46 @@
+"""Stage measure: relationship KPIs of each stakeholder, and their rates per kind and segment over time.
+
+Run as `python -m rapport.measure` in the project's root.
+"""
+
+from .features.engine import open_engine
+from .features.history import Codes
+from .features.kpi_counts import absent_types
+from .features.kpi_summary import definitions, summarise
+from .features.kpis import measure
+from .policy.eligibility import costs
+from .store.console import new_app, run, say
+from .store.documents import read_json, write_json
+from .store.frames import read_frame, write_frame
+from .store.project import KPIS, TABLES, load_params
+
+app = new_app(
+    "Measure the relationships: engagement, satisfaction, loyalty, cost, value, NPS, retention, lifetime value."
+)
+
+
+@app.command()
+def main() -> None:
+    """Read data/tables, write data/kpis."""
+    params = load_params()
+    codes = Codes.from_dict(read_json(TABLES / "history.json"))
+    for name in sorted(absent_types(codes.types, params)):
+        say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
+    stakeholders = read_frame(TABLES / "stakeholders.parquet")
+    arm_costs = costs(stakeholders, params.interventions)
+    with open_engine(TABLES / "history.parquet", params) as engine:
+        measured = measure(stakeholders, codes, engine, arm_costs, params)
+    for name, count in measured.astray.items():
+        if count:
+            say(f"warning: {count:,} answers of {name} are off its scale (params.yaml, kpis.surveys) and left out")
+    write_frame(KPIS / "stakeholders.parquet", measured.stakeholders())
+    write_frame(KPIS / "summary.parquet", summarise(measured, params))
+    kpis = [each.as_dict() for each in definitions(params)]
+    write_json(KPIS / "definitions.json", {"kpis": kpis, "lifetime": measured.lifetime})
+    say(f"{int(measured.rows['present'].sum()):,} rows at {len(measured.lifetime)} instants")
+    for note in [note for latest in measured.lifetime[-1:] for note in latest["notes"]]:
+        say(f"lifetime value: {note}")
+
+
+if __name__ == "__main__":
+    run(app)

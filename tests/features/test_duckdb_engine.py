@@ -1,0 +1,125 @@
+"""The embedded engine: little memory, many threads, parts and a file instead of a table change no byte."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from histories import (
+    AS_OF,
+    DAY,
+    PEOPLE,
+    Event,
+    build,
+    crowd,
+    decision_table,
+    event_table,
+    featurizer,
+    params,
+    random_past,
+    stakeholder_table,
+)
+from rapport.features import build as building
+from rapport.features.build import Featurizer
+from rapport.features.duckdb_engine import DuckDBEngine
+from rapport.features.engine import Engine, open_engine
+from rapport.store.frames import write_frame
+
+STAKEHOLDERS, HISTORY, CODES = crowd(people=10_000, events=200_000, kinds=8, seed=1)
+
+
+def population(engine: Engine) -> pa.Table:
+    made = Featurizer(STAKEHOLDERS, CODES, engine, params())
+    return pa.concat_tables(list(made.population()))
+
+
+@pytest.fixture(scope="module")
+def plenty() -> pa.Table:
+    """The population with more memory than it takes."""
+    with open_engine(HISTORY, params(threads=1)) as engine:
+        return population(engine)
+
+
+@pytest.mark.parametrize("how", [{"memory_gb": 0.25}, {"threads": 2}, {"threads": 5, "memory_gb": 0.25}], ids=str)
+def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table) -> None:
+    assert plenty.num_rows == len(STAKEHOLDERS)
+    with open_engine(HISTORY, params(**how)) as engine:
+        assert population(engine).equals(plenty)
+
+
+def test_what_exceeds_the_memory_is_spilled_and_changes_nothing(plenty: pa.Table) -> None:
+    """Somewhere on the way down the memory is too small without the disk and enough with it."""
+    for memory_gb in (0.05, 0.045, 0.04, 0.035):
+        engine = DuckDBEngine(HISTORY, 1, memory_gb)
+        engine._connection.execute("SET max_temp_directory_size = '0KB'")
+        try:
+            assert population(engine).equals(plenty)
+        except duckdb.OutOfMemoryException:
+            break
+        finally:
+            engine.close()
+    else:
+        pytest.fail("no memory was too small: this test says nothing about spilling")
+    engine = DuckDBEngine(HISTORY, 1, memory_gb)
+    assert population(engine).equals(plenty)
+    engine.close()
+
+
+def test_what_was_spilled_is_removed() -> None:
+    engine = DuckDBEngine(HISTORY.head(1), 1, 0.25)
+    folder = Path(engine._spill.name)
+    assert folder.is_dir()
+    engine.close()
+    assert not folder.exists()
+
+
+def test_a_file_gives_what_its_table_gives(tmp_path: Path, plenty: pa.Table) -> None:
+    path = tmp_path / "people's history.parquet"
+    write_frame(path, HISTORY)
+    with open_engine(path, params()) as engine:
+        assert population(engine).equals(plenty)
+
+
+def three_tables(**how: Any) -> Iterator[list[pa.Table]]:
+    events, log = random_past(1)
+    people, decisions = stakeholder_table(PEOPLE), decision_table(log)
+    with featurizer(people, event_table(events), decisions, params(**how)) as made:
+        for parts in (made.decisions(decisions), made.snapshots(), made.population()):
+            yield list(parts)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_parts_add_up_to_the_table_and_never_split_a_stakeholder(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list(three_tables())
+    assert [len(parts) for parts in whole] == [1, 1, 1]
+    monkeypatch.setattr(building, "ROWS_AT_ONCE", rows)
+    for (table,), parts in zip(whole, three_tables(), strict=True):
+        assert len(parts) > 1
+        assert pa.concat_tables(parts).equals(table)
+        people = [set(part["stakeholder_id"].to_pylist()) for part in parts]
+        assert all(not one & other for at, one in enumerate(people) for other in people[:at])
+
+
+def test_a_stakeholder_with_many_events_is_like_any_other() -> None:
+    """200,000 events of ann's, two a minute: counted here by NumPy; bob's row does not notice them."""
+    rng = np.random.default_rng(2)
+    age = np.sort(rng.integers(1, 69 * DAY, 200_000))  # in days 0 … 68 before as_of
+    value = rng.integers(-500, 500, len(age)) / 4
+    many = [Event("ann", AS_OF - int(back), AS_OF - int(back), "visit", float(v))
+            for back, v in zip(age, value, strict=True)]  # fmt: skip
+    few = [Event("bob", AS_OF - day * DAY, AS_OF - day * DAY, "visit", 1.5) for day in (3, 5, 40)]
+    both = build(many + few, [], ["ann", "bob"]).population
+    ann = both.iloc[0]
+    for days in (7, 60):
+        assert ann[f"visit_count_{days}d"] == (age <= days * DAY).sum()
+        assert ann[f"visit_sum_{days}d"] == value[age <= days * DAY].sum(), "quarters add up exactly"
+    assert ann["visit_gap_days"] == (age[-1] - age[0]) / (len(age) - 1) / DAY
+    assert ann["visit_last"] == value[age == age[0]].max()
+    assert ann["active_weeks_13"] == ann["active_weeks_52"] == 10
+    alone = build(few, [], ["ann", "bob"]).population
+    pd.testing.assert_series_equal(both.iloc[1], alone.iloc[1], check_exact=True)
