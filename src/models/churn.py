@@ -1,6 +1,8 @@
-"""Churn risk under the control: boosted trees, then Platt scaling fitted on out-of-fold scores.
+"""Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
-Platt (1999), "Probabilistic outputs for support vector machines": p = 1 / (1 + exp(-(a·logit + b))).
+Trees find what interacts, the regression is steadier where rows are few; which to trust how far is itself a logistic
+regression on their out-of-fold log-odds (stacking, Wolpert 1992, "Stacked generalization"), which also calibrates as
+Platt's scaling does: p = 1 / (1 + exp(−(a·trees + b·linear + c))) with a, b ≥ 0.
 """
 
 from collections.abc import Mapping
@@ -15,27 +17,44 @@ from sklearn.linear_model import LogisticRegression
 
 from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, fit_booster, predict
+from .linear_risk import LinearRisk, fit_linear_risk
 
 _EDGE = 1e-6  # scores are kept this far from 0 and 1, where the logit is finite
+_BOUND = float(logit(1 - _EDGE))
 
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """A calibrated risk model; `booster` is None where the data show nothing to rank by and the risk is a constant."""
+    """A calibrated risk model.
+
+    Attributes:
+        booster: trees; None where they add nothing.
+        linear: regression; None where it adds nothing. Without both the risk is a constant.
+        weights: of the log-odds of either; 0 where it is None.
+        intercept: of the blended log-odds.
+    """
 
     booster: lgb.Booster | None
-    slope: float
+    linear: LinearRisk | None
+    weights: tuple[float, float]
     intercept: float
 
     def predict(self, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
         """Return calibrated churn probabilities, shape (n,)."""
-        if self.booster is None:
-            return np.full(len(X), expit(self.intercept))
-        return _platt(predict(self.booster, X, threads), self.slope, self.intercept)
+        odds = np.full(len(X), self.intercept)
+        if self.booster is not None:
+            odds += self.weights[0] * _logit(predict(self.booster, X, threads))
+        if self.linear is not None:
+            odds += self.weights[1] * np.clip(self.linear.log_odds(X), -_BOUND, _BOUND)
+        risk: NDArray[np.float64] = expit(odds)
+        return risk
 
     def as_files(self) -> dict[str, object]:
         """Return the model as text and JSON-ready parts by file name."""
-        parts: dict[str, object] = {"churn.json": {"slope": self.slope, "intercept": self.intercept}}
+        linear = None if self.linear is None else self.linear.as_dict()
+        parts: dict[str, object] = {
+            "churn.json": {"weights": list(self.weights), "intercept": self.intercept, "linear": linear}
+        }
         if self.booster is not None:
             parts["churn.txt"] = booster_text(self.booster)
         return parts
@@ -43,10 +62,12 @@ class ChurnModel:
     @classmethod
     def from_files(cls, files: Mapping[str, object]) -> "ChurnModel":
         """Return the model that `as_files` described; the texts' checksums have been verified."""
-        platt = files["churn.json"]
-        assert isinstance(platt, dict)
+        blend = files["churn.json"]
+        assert isinstance(blend, dict)
         booster = booster_from_text(str(files["churn.txt"]), "churn.txt") if "churn.txt" in files else None
-        return cls(booster, float(platt["slope"]), float(platt["intercept"]))
+        linear = None if blend["linear"] is None else LinearRisk.from_dict(blend["linear"])
+        trees, line = (float(each) for each in blend["weights"])
+        return cls(booster, linear, (trees, line), float(blend["intercept"]))
 
 
 def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series, training: Training) -> ChurnModel:
@@ -56,33 +77,43 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         X: matrix, shape (n, p), rows under the control.
         churned: outcome, shape (n,).
         ids: stakeholder of each row; folds are by stakeholder.
-        training: how trees are grown; `learner.folds` folds for the calibration.
+        training: how trees are grown; `learner.folds` folds for blend and calibration.
     """
     y = churned.astype(np.float64)
-    constant = ChurnModel(None, 0.0, float(logit((y.sum() + 0.5) / (len(y) + 1.0))))
+    constant = ChurnModel(None, None, (0.0, 0.0), float(logit((y.sum() + 0.5) / (len(y) + 1.0))))
     if min(y.sum(), len(y) - y.sum()) < 2 * training.learner.folds:
         return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
-    if (fold == fold[0]).all():
-        return constant
-    scores = np.empty(len(y))
+    odds = np.empty((len(y), 2))
     for k in range(training.learner.folds):
         inside, outside = fold == k, fold != k
-        scores[inside] = predict(fit_booster(X[outside], y[outside], training, "binary"), X[inside], training.threads)
-    slope, intercept = _fit_platt(scores, y)
-    if slope <= 0:  # out of fold the trees rank no better than chance: scaling would turn their ranking round
-        return constant
-    return ChurnModel(fit_booster(X, y, training, "binary"), slope, intercept)
+        if not 0 < y[outside].sum() < outside.sum():
+            return constant
+        booster = fit_booster(X[outside], y[outside], training, "binary")
+        odds[inside, 0] = _logit(predict(booster, X[inside], training.threads))
+        odds[inside, 1] = np.clip(
+            fit_linear_risk(X[outside], y[outside], training).log_odds(X[inside]), -_BOUND, _BOUND
+        )
+    weights, intercept = _blend(odds, y)
+    trees = fit_booster(X, y, training, "binary") if weights[0] > 0 else None
+    linear = fit_linear_risk(X, y, training) if weights[1] > 0 else None
+    return ChurnModel(trees, linear, weights, intercept) if trees or linear else constant
 
 
-def _fit_platt(scores: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    regression = LogisticRegression(C=1e6, max_iter=1000).fit(_logit(scores)[:, None], y)
-    return float(regression.coef_[0, 0]), float(regression.intercept_[0])
+def _blend(odds: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[tuple[float, float], float]:
+    """Return the weights of trees and regression, none below 0, and the intercept.
 
-
-def _platt(scores: NDArray[np.float64], slope: float, intercept: float) -> NDArray[np.float64]:
-    risk: NDArray[np.float64] = expit(slope * _logit(scores) + intercept)
-    return risk
+    A negative weight would turn a ranking round: that model is left out and the other fitted alone.
+    """
+    used = [0, 1]
+    while used:
+        regression = LogisticRegression(C=1e6, max_iter=1000).fit(odds[:, used], y)
+        found = dict(zip(used, regression.coef_[0].tolist(), strict=True))
+        worst = min(found, key=lambda at: found[at])
+        if found[worst] > 0:
+            return (found.get(0, 0.0), found.get(1, 0.0)), float(regression.intercept_[0])
+        used.remove(worst)
+    return (0.0, 0.0), 0.0
 
 
 def _logit(scores: NDArray[np.float64]) -> NDArray[np.float64]:

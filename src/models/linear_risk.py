@@ -1,0 +1,136 @@
+"""A logistic regression that fits in JSON: numbers as percentiles of the training rows, categories a column each.
+
+Percentiles make skew and outliers harmless; what is missing stands in the middle and has a flag of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from .boosting import Training
+
+Matrix = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+_MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
+_KNOTS = 33  # percentiles kept of each number
+_LEAST_CATEGORY = 10  # training rows below which a category has no column
+_C = 0.1  # inverse strength of the L2 penalty
+_DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
+_UNIT_VARIANCE = 12**0.5  # of a uniform percentile
+
+
+@dataclass(frozen=True)
+class LinearRisk:
+    """Log-odds as a sum over columns.
+
+    Attributes:
+        knots: percentiles of each column of numbers seen in training, by column.
+        levels: codes of each column of categories that have a column, by column.
+        flagged: columns of numbers with missing values in training.
+        coefficients: of numbers, flags and categories, in that order.
+        intercept: of the log-odds.
+    """
+
+    knots: Mapping[int, list[float]]
+    levels: Mapping[int, list[int]]
+    flagged: tuple[int, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+
+    def log_odds(self, X: Matrix) -> Floats:
+        """Return the log-odds of rows, shape (n,), one column at a time: memory does not grow with the columns."""
+        odds = np.full(len(X), self.intercept)
+        coefficient = iter(self.coefficients)
+        for column in self._columns(X):
+            odds += next(coefficient) * column
+        return odds
+
+    def _columns(self, X: Matrix) -> Any:
+        """Yield the columns of the design, shape (n,) each."""
+        for at, knots in self.knots.items():
+            yield _percentile(X[:, at], knots)
+        for at in self.flagged:
+            yield np.isnan(X[:, at]).astype(np.float64)
+        for at, codes in self.levels.items():
+            for code in codes:
+                yield (X[:, at] == code).astype(np.float64)
+
+    def design(self, X: Matrix) -> Floats:
+        """Return all columns, shape (n, coefficients)."""
+        return np.column_stack([np.zeros((len(X), 0)), *self._columns(X)])
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the model JSON-ready."""
+        return {
+            "knots": {str(at): knots for at, knots in self.knots.items()},
+            "levels": {str(at): codes for at, codes in self.levels.items()},
+            "flagged": list(self.flagged),
+            "coefficients": list(self.coefficients),
+            "intercept": self.intercept,
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "LinearRisk":
+        """Return the model that `as_dict` wrote."""
+        knots = {int(at): [float(each) for each in knots] for at, knots in document["knots"].items()}
+        levels = {int(at): [int(each) for each in codes] for at, codes in document["levels"].items()}
+        coefficients = tuple(float(each) for each in document["coefficients"])
+        return cls(knots, levels, tuple(document["flagged"]), coefficients, float(document["intercept"]))
+
+
+def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
+    """Return the regression of a two-class outcome.
+
+    Args:
+        X: shape (n, p); NaN is missing.
+        y: 0 or 1, both present, shape (n,).
+        training: category columns, seed and threads.
+    """
+    if len(X) > _MOST_LEARNT:
+        kept = np.sort(np.random.default_rng(training.seed).choice(len(X), _MOST_LEARNT, replace=False))
+        X, y = X[kept], y[kept]
+    blank = _described(X, training.category_indexes)
+    design = blank.design(X)
+    if design.shape[1] == 0:
+        share = float(y.mean())
+        return LinearRisk({}, {}, (), (), float(np.log(share / (1 - share))))
+    with threadpool_limits(training.threads):
+        model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=100).fit(design, y)
+    coefficients = tuple(float(each) for each in np.round(model.coef_[0], _DECIMALS))
+    return LinearRisk(
+        blank.knots, blank.levels, blank.flagged, coefficients, round(float(model.intercept_[0]), _DECIMALS)
+    )
+
+
+def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
+    """Return the columns that the data offer, without coefficients; those that do not vary are left out."""
+    knots: dict[int, list[float]] = {}
+    levels: dict[int, list[int]] = {}
+    flagged = []
+    for at in range(X.shape[1]):
+        seen = X[~np.isnan(X[:, at]), at]
+        if at in categories:
+            codes, counts = np.unique(seen.astype(np.int64), return_counts=True)
+            levels[at] = codes[counts >= _LEAST_CATEGORY].tolist()
+            continue
+        if len(seen) and seen.min() < seen.max():
+            quantiles = np.quantile(seen, np.linspace(0, 1, _KNOTS), method="lower")
+            knots[at] = quantiles.astype(np.float64).tolist()
+        if 0 < len(seen) < len(X):
+            flagged.append(at)
+    return LinearRisk(knots, levels, tuple(flagged), (), 0.0)
+
+
+def _percentile(column: NDArray[np.float32], knots: list[float]) -> Floats:
+    """Return the share of training rows below each value, ties in the middle, centred and scaled to unit variance."""
+    values, steps = column.astype(np.float64), np.linspace(-0.5, 0.5, len(knots))
+    up = np.interp(values, knots, steps)
+    down = -np.interp(-values, [-each for each in reversed(knots)], steps)
+    share: Floats = np.where(np.isnan(values), 0.0, (up + down) / 2) * _UNIT_VARIANCE
+    return share
