@@ -20,11 +20,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from rapport.contracts.params import Params, parse_params
 from rapport.features.build import Featurizer
 from rapport.features.engine import open_engine
-from rapport.features.history import AMOUNT_UNITS, Codes
+from rapport.features.history import AMOUNT_UNITS, STORED, Codes
+from rapport.store.frames import write_parts
 
 AS_OF = "2025-04-01"
 DAY = 86_400_000_000
@@ -64,7 +66,8 @@ def make(events: int, path: Path) -> None:
                (h // 7) % 4 AS channel, CASE WHEN type IN (2, 4, 5) THEN h % 1000700 END AS amount
         FROM ({drawn})"""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "6GB"})
-    connection.execute(f"COPY ({table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1000000)")
+    batches = connection.execute(table).to_arrow_reader(1_000_000)
+    write_parts(path, (pa.Table.from_batches([batch]).cast(STORED) for batch in batches), deltas=["position"])
 
 
 def stakeholders(events: int) -> pd.DataFrame:
@@ -178,9 +181,7 @@ def main() -> None:
     for millions in given.events:
         path = given.folder / f"history_{millions}m.parquet"
         if not path.exists():
-            part = path.with_suffix(".part")
-            make(millions * 1_000_000, part)
-            part.rename(path)
+            make(millions * 1_000_000, path)
         cases = [case for case in CASES if case != "pandas" or millions <= given.pandas_up_to]
         rounds = [{case: measured(case, path, millions * 1_000_000) for case in cases} for _ in range(given.rounds)]
         for case in cases:

@@ -21,7 +21,7 @@ def main() -> None:
     params = load_params()
     codes = Codes.from_dict(read_json(TABLES / "history.json"))
     for name in sorted(absent_outcomes(codes.types, params)):
-        say(f"warning: params.yaml, outcome names the event type {name!r}, which occurs nowhere in the events")
+        say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
     stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
     with open_engine(TABLES / "history.parquet", params) as engine:
         made = Featurizer(stakeholders, codes, engine, params)

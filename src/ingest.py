@@ -3,12 +3,12 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
-from .features.history import build_history
+from .features.history import build_history, stored
 from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.documents import write_json
-from .store.frames import write_frame, write_history
+from .store.frames import write_frame, write_parts
 from .store.ledger import read_ledger
 from .store.project import TABLES, load_params
 
@@ -25,7 +25,7 @@ def main() -> None:
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
     control, arms = params.interventions.control, list(params.interventions.arms)
     history, codes = build_history(taken.stakeholders, taken.events, taken.decisions, control, arms)
-    write_history(TABLES / "history.parquet", history)
+    write_parts(TABLES / "history.parquet", [stored(history)], deltas=["position"])
     write_json(TABLES / "history.json", codes.as_dict())
     write_json(TABLES / "counts.json", taken.counts)
     say(f"{len(taken.stakeholders):,} stakeholders, {len(taken.events):,} events, {len(taken.decisions):,} decisions "

@@ -23,7 +23,8 @@ from .material import material_of
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 from .visible import HISTORY, SPINE
 
-ROWS_AT_ONCE = 100_000  # of a spine: what a query of a hundred features holds then stays below a gigabyte
+ROWS_AT_ONCE = 100_000  # of a spine at most; more make nothing faster
+_BYTES_PER_CELL = 200  # that an engine holds for each feature of a row while it groups, rounded up
 _TENURE = Feature("tenure_days", "days since the relationship began", "days", "since")
 
 
@@ -60,16 +61,26 @@ class Featurizer:
 
     def population(self) -> Iterator[pa.Table]:
         """Yield everyone at `as_of`: keys, opted_out, iteration, features."""
-        for spine in _parts(population_spine(self._people, self._params)):
+        for spine in self._parts(population_spine(self._people, self._params)):
             opted_out = self._people.stakeholders["opted_out"].to_numpy()[spine["stakeholder"]]
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
             yield self._with_features(keys, spine)
 
     def _learned(self, spine: pd.DataFrame) -> Iterator[pa.Table]:
-        for part in _parts(spine):
+        for part in self._parts(spine):
             found = self._engine.query(self._outcomes_sql, part).to_pandas()
             known = outcomes(found, part, self._people, self._params)
             yield self._with_features(pd.concat([_keys(part), known], axis=1), part)
+
+    def _parts(self, spine: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Yield the rows of some stakeholders at a time, numbered anew; a stakeholder's rows stay together."""
+        room = int(self._params.memory_gb * 2**30 / (_BYTES_PER_CELL * len(self.features)))
+        code, start = spine["stakeholder"].to_numpy(), 0
+        while start < len(spine) or start == 0:
+            last = min(start + max(min(room, ROWS_AT_ONCE), 1), len(spine)) - 1
+            end = int(np.searchsorted(code, code[last], side="right")) if len(spine) else 0
+            yield spine.iloc[start:end].reset_index(drop=True).assign(row=np.arange(end - start, dtype=np.int64))
+            start = max(end, 1)
 
     @cached_property
     def _features_sql(self) -> str:
@@ -90,17 +101,6 @@ class Featurizer:
         for name in found.column_names[1:]:
             table = table.append_column(name, found[name])
         return table
-
-
-def _parts(spine: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield the rows of some stakeholders at a time, rows numbered anew; a stakeholder's rows stay together."""
-    code = spine["stakeholder"].to_numpy()
-    start = 0
-    while start < len(spine) or start == 0:
-        last = min(start + ROWS_AT_ONCE, len(spine)) - 1
-        end = int(np.searchsorted(code, code[last], side="right")) if len(spine) else 0
-        yield spine.iloc[start:end].reset_index(drop=True).assign(row=np.arange(end - start, dtype=np.int64))
-        start = max(end, 1)
 
 
 def _keys(spine: pd.DataFrame) -> pd.DataFrame:

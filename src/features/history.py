@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..contracts.errors import InputError
 from ..contracts.time import to_micros
@@ -19,6 +20,10 @@ AMOUNT_UNITS = 10_000  # int64 units per 1.0 of an event's value; sums are exact
 NO_CODE = -1  # of a type that never occurs, and of an event without a channel
 # First words of the features over several types, and what each is about.
 _TOGETHER = {"activity": "all events", "contacts": "all contacts", "responses": "responses", "refusals": "refusals"}
+STORED = pa.schema(
+    [("stakeholder", pa.int32()), ("at", pa.int64()), ("known", pa.int64()), ("position", pa.int64()),
+     ("type", pa.int16()), ("channel", pa.int16()), ("amount", pa.int64())]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,3 +135,8 @@ def build_history(
     table = table.sort_values(order, kind="stable", ignore_index=True)
     table.insert(3, "position", table.index.astype("int64"))
     return table, Codes(tuple(types), tuple(channels))
+
+
+def stored(history: pd.DataFrame) -> pa.Table:
+    """Return a history as it is stored: codes in as few bytes as they need, since engines read them again and again."""
+    return pa.Table.from_pandas(history, preserve_index=False).cast(STORED)

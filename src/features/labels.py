@@ -67,14 +67,15 @@ def outcomes(found: pd.DataFrame, spine: pd.DataFrame, people: Relationships, pa
 
 
 def absent_outcomes(occurring: Iterable[str], params: Params) -> set[str]:
-    """Return the event types that the outcome names and no event has: a misspelling, or a thing that never happened.
+    """Return the event types that params name and no event has: a misspelling, or a thing that never happened.
 
     Args:
         occurring: slugs of the types that some event has.
-        params: outcome.
+        params: outcome, responses and refusals.
     """
     churn, slugs = params.outcome.churn, set(occurring)
     named = {*params.outcome.value, *churn.activity, *([churn.event] if churn.event else [])}
+    named |= {*params.features.responses, *params.features.refusals}
     return {name for name in named if slug(name) not in slugs}
 
 

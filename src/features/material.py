@@ -30,7 +30,9 @@ def material_of(codes: Codes, engine: Engine, params: Params) -> Material:
     aside = {*contacts.values(), *([codes.type_code(leaving)] if leaving is not None else [])}
     mine = counts[~counts["type"].isin(aside)]
     no_answers = {*contacts, *([slug(leaving)] if leaving is not None else [])}
-    frequent = _most(mine.groupby("type")["events"].sum(), codes.types, params.features.max_event_types)
+    named = {slug(name) for name in (*params.outcome.value, *params.features.responses, *params.features.refusals)}
+    events = mine.groupby("type")["events"].sum()
+    frequent = _most(events, codes.types, params.features.max_event_types, named)
     activity = {name: codes.types.index(name) for name in frequent}
     valued = {codes.types[code] for code in mine.loc[mine["values"] > 0, "type"]} & set(activity)
     partly = {codes.types[code] for code in mine.loc[mine["values"] < mine["events"], "type"]} & valued
@@ -58,11 +60,11 @@ def _counts(engine: Engine, params: Params) -> pd.DataFrame:
     return found
 
 
-def _most(counts: pd.Series, names: Iterable[str], most: int) -> list[str]:
-    """Return the most frequent names in alphabetical order, ties by name."""
+def _most(counts: pd.Series, names: Iterable[str], most: int, first: Set[str] = frozenset()) -> list[str]:
+    """Return the most frequent names in alphabetical order, ties by name; those of `first` before any other."""
     named = {name: int(counts.get(code, 0)) for code, name in enumerate(names)}
     occurring = [name for name, count in named.items() if count]
-    return sorted(sorted(occurring, key=lambda name: (-named[name], name))[:most])
+    return sorted(sorted(occurring, key=lambda name: (name not in first, -named[name], name))[:most])
 
 
 def _refuse_alike(channels: Sequence[str], most: int) -> None:

@@ -16,22 +16,23 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     write_parts(path, [pa.Table.from_pandas(frame, preserve_index=False)])
 
 
-def write_history(path: Path, history: pd.DataFrame) -> None:
-    """Write a history (features/history.py): positions as differences, which engines read several times faster."""
-    table = pa.Table.from_pandas(history, preserve_index=False)
-    names = [name for name in table.column_names if name != "position"]
-    with replacing(path) as part:
-        pq.write_table(table, part, compression="zstd", write_page_checksum=True, use_dictionary=names,
-                       column_encoding={"position": "DELTA_BINARY_PACKED"})  # fmt: skip
+def write_parts(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:
+    """Write a table that comes in parts of one schema, at least one, holding one at a time; return its rows.
 
-
-def write_parts(path: Path, parts: Iterable[pa.Table]) -> int:
-    """Write a table that comes in parts of one schema, at least one, holding one at a time; return its rows."""
+    Args:
+        path: the file.
+        parts: of the table, in order.
+        deltas: columns of integers that rise from row to row: stored as differences they are read several times faster.
+    """
     rows, writer = 0, None
     with replacing(path) as file:
         try:
             for part in parts:
-                writer = writer or pq.ParquetWriter(file, part.schema, compression="zstd", write_page_checksum=True)
+                writer = writer or pq.ParquetWriter(
+                    file, part.schema, compression="zstd", write_page_checksum=True,
+                    use_dictionary=[name for name in part.column_names if name not in deltas],
+                    column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED") or None,
+                )  # fmt: skip
                 writer.write_table(part)
                 rows += part.num_rows
         finally:
