@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Learner
 
-Objective = Literal["binary", "regression", "multiclass"]
+Objective = Literal["binary", "regression", "gamma", "multiclass"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,45 @@ def fit_booster(
                 "deterministic": True, "force_row_wise": True},
     )  # fmt: skip
     return lgb.train(training.settings(objective, classes), data, num_boost_round=training.learner.rounds)
+
+
+def binned(X: NDArray[np.float32], training: Training) -> lgb.Dataset:
+    """Return X, shape (n, p), in LightGBM's bins: made once, shared by every fit on some of its rows."""
+    return lgb.Dataset(
+        X, categorical_feature=list(training.category_indexes), free_raw_data=True,
+        params={"verbosity": -1, "max_bin": 255, "min_data_in_bin": 3, "num_threads": training.threads,
+                "deterministic": True, "force_row_wise": True},
+    ).construct()  # fmt: skip
+
+
+def grow(data: lgb.Dataset, rows: NDArray[np.bool_], y: NDArray[Any], training: Training, objective: Objective,
+         start: NDArray[np.float64] | None = None) -> lgb.Booster:  # fmt: skip
+    """Return boosted trees fitted to the `rows`, shape (n,), of binned data.
+
+    Args:
+        data: of `binned`, n rows.
+        rows: mask, shape (n,).
+        y: shape (n,); only the rows' count.
+        training: how trees are grown.
+        objective: LightGBM's.
+        start: raw scores to start from, shape (n,); what the booster then predicts is added to them.
+    """
+    part = data.subset(np.flatnonzero(rows)).construct()
+    part.set_label(y[rows])
+    if start is not None:
+        part.set_init_score(start[rows])
+    return lgb.train(training.settings(objective), part, num_boost_round=training.learner.rounds)
+
+
+def raw_scores(booster: lgb.Booster, X: NDArray[np.float32], threads: int, first: int = 0, last: int = -1) -> NDArray[np.float64]:
+    """Return raw scores of the trees [first, last), all from `first` by default, shape (n,)."""
+    if X.shape[1] != booster.num_feature():
+        raise ValueError(f"X: expected {booster.num_feature()} columns as in training, got {X.shape[1]}")
+    if len(X) == 0 or last == first:
+        return np.zeros(len(X))
+    count = -1 if last < 0 else last - first
+    raw = booster.predict(X, raw_score=True, start_iteration=first, num_iteration=count, num_threads=threads)
+    return np.asarray(raw, dtype=np.float64)
 
 
 def predict(booster: lgb.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
