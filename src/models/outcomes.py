@@ -1,29 +1,30 @@
 """Expected value of the outcome under each arm: retention and money modelled apart, since the two differ in shape.
 
-Value is retention_value × P(retained) + E[money]; money that is never negative and often zero is a hurdle,
+Value is retention_value × P(retained) + E[money]; money that is never negative and sometimes zero is a hurdle,
 E[money] = P(pays) × E[size | pays] (Mullahy 1986). Each part has one base, the outcome whichever arm is given,
 cross-fitted over folds of stakeholders, and small departures per arm on the scale of its link. Payments above a cap
-count as the cap while the model learns, and its mean is scaled back: the largest few say little about arms.
-Prediction averages the boosters of the folds.
+count as the cap while the sizes are learned, and their mean is scaled back: the largest few tell more of chance than
+of arms. Prediction averages the boosters of the folds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contracts.draws import folds_by_id
-from .base import Base, fit_base
+from .base import Base, Study, fit_base
 from .basis import Basis
 from .boosting import Training, binned
-from .departures import Departures, Small, Study, fit_departures
+from .departures import Departures, fit_departures
+from .lines import Small, widened
 from .links import Link
 from .logged import Floats, Logged
 
-MOST_LINEAR = 60  # matrix columns in the lines, those with the largest gain in the bases first
-CLIP = 2.0
+MOST_LINEAR = 60  # features in the lines, those with the largest gain in the bases first
+CAP = 3.0  # robust standard deviations of log size above the median
+_LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -32,88 +33,87 @@ class Part:
 
     constant: float
     link: Link
-    base: Base | None
-    departures: Departures | None
+    base: Base | None = None
+    departures: Departures | None = None
 
-    def predict(self, X: NDArray[np.float32], columns: Small, arms: int, threads: int) -> Floats:
-        """Return the part's expectation under each arm, shape (n, arms)."""
+    def predict(self, X: NDArray[np.float32], wide: Small, arms: int, threads: int) -> tuple[Floats, Floats]:
+        """Return the part's expectation under each arm and the variance of its departure, each of shape (n, arms)."""
         if self.base is None or self.departures is None:
-            return np.full((len(X), arms), self.constant)
-        score = self.base.predict(X, threads)
-        return self.link.mean(score[:, None] + self.departures.predict(X, columns, threads))
+            return np.full((len(X), arms), self.constant), np.zeros((len(X), arms))
+        score = self.base.predict(X, threads)[:, None] + self.departures.predict(X, wide, threads)
+        return self.link.mean(score), self.link.slope(score) ** 2 * self.departures.lines.variance(wide)
 
 
 @dataclass(frozen=True)
 class OutcomeModel:
-    """Retention and money as functions of features and arm."""
+    """Retention, payment and its size as functions of features and arm; `basis` is the lines'."""
 
     retention: Part
     pays: Part
-    money: Part
+    size: Part
     retention_value: float
     basis: Basis
 
-    def predict(self, X: NDArray[np.float32], arms: int, threads: int) -> Floats:
-        """Return the expected value under each arm, costs aside, shape (n, arms)."""
-        columns = self.basis.columns(X)
-        retained, pays, money = (
-            part.predict(X, columns, arms, threads) for part in (self.retention, self.pays, self.money)
-        )
-        return np.asarray(self.retention_value * retained + pays * money)
+    def predict(self, X: NDArray[np.float32], arms: int, threads: int) -> tuple[Floats, Floats]:
+        """Return the expected value under each arm, costs aside, and the variance of its departure, each (n, arms)."""
+        mu, variance = np.empty((len(X), arms)), np.empty((len(X), arms))
+        for first in range(0, len(X), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            wide = widened(self.basis, X[part])
+            (retained, of_retained), (pays, of_pays), (size, of_size) = (
+                each.predict(X[part], wide, arms, threads) for each in (self.retention, self.pays, self.size)
+            )
+            mu[part] = self.retention_value * retained + pays * size
+            variance[part] = self.retention_value**2 * of_retained + size**2 * of_pays + pays**2 * of_size
+        return mu, variance
 
 
 def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floats]:
-    """Return the outcome model of the logged decisions, and their expected values under each arm out of fold, (n, k)."""
-    fold = folds_by_id(logged.ids, training.learner.folds, training.seed + 3)
-    present, fold = np.unique(fold, return_inverse=True)
-    folds, k, n = len(present), len(logged.arms), len(logged)
-    data = binned(logged.X, training)
-    everyone = np.ones(n, dtype=bool)
-    money = logged.money
-    hurdle = money.min() >= 0 and (money == 0).mean() > 0.02 and (money > 0).sum() > 1
-    pays = (money > 0).astype(float) if hurdle else np.ones(n)
-    seen = money > 0 if hurdle else everyone
-    if hurdle:
-        capped, back = _capped(money, seen)
-        mlink = Link("log", float(capped[seen].mean()))
-    else:
-        capped, back, mlink = money, 1.0, Link("identity", max(float(money.std()), 1e-9))
-    outcomes = ((logged.retained, everyone, Link("logit")), (pays, everyone, Link("logit")), (capped, seen, mlink))
-    fitted = []
-    importance = np.zeros(logged.X.shape[1])
-    for y, rows, link in outcomes:
-        if np.ptp(y[rows]) == 0:
-            fitted.append(None)
-            continue
-        base, score = fit_base(logged.X, data, y, rows, fold, folds, link, training)
-        for b in base.boosters:
-            if b is not None:
-                gain = b.feature_importance("gain")
-                importance += gain / max(gain.sum(), 1e-9)
-        fitted.append((base, score, link.dispersed(score[rows], y[rows])))
-    used = sorted(np.argsort(-importance, kind="stable")[:MOST_LINEAR].tolist())
+    """Return the outcome model of at least one decision, and their values under each arm out of fold, shape (n, k)."""
+    studies, back = _studies(logged, training)
+    bases = [None if np.ptp(study.y[study.seen]) == 0 else fit_base(study, training) for study in studies]
+    gains = sum((base[0].importance(logged.X.shape[1]) for base in bases if base), np.zeros(logged.X.shape[1]))
+    used = sorted(np.argsort(-gains, kind="stable")[:MOST_LINEAR].tolist())
     basis = Basis.fit(logged.X, used, training.category_indexes)
     parts, means = [], []
-    for at, ((y, rows, link), fit) in enumerate(zip(outcomes, fitted, strict=True)):
-        if fit is None:
-            parts.append(Part(float(y[rows][0]), link, None, None))
-            means.append(np.full((n, k), float(y[rows][0])))
+    for study, fitted, scale in zip(studies, bases, (1.0, 1.0, back), strict=True):
+        if fitted is None:
+            parts.append(Part(scale * float(study.y[study.seen][0]), study.link))
+            means.append(np.full((len(logged), study.arms), parts[-1].constant))
             continue
-        base, score, link = fit
-        study = Study(link, score, y, logged.arm, k, fold, folds, rows, logged.X, data, basis)
-        departures, scores = fit_departures(study, training)
-        if at == 2:
-            link = replace(link, unit=link.unit * back)
-        parts.append(Part(float(y[rows].mean()), link, base, departures))
-        means.append(link.mean(scores))
-    model = OutcomeModel(parts[0], parts[1], parts[2], logged.retention_value, basis)
+        base, scores, link = fitted
+        departures, under = fit_departures(replace(study, link=link), scores, basis, training)
+        link = replace(link, unit=scale * link.unit)
+        parts.append(Part(scale * float(study.y[study.seen].mean()), link, base, departures))
+        means.append(link.mean(under))
+    retention, pays, size = parts
+    model = OutcomeModel(retention, pays, size, logged.retention_value, basis)
     return model, logged.retention_value * means[0] + means[1] * means[2]
 
 
-def _capped(money: Floats, seen: NDArray[np.bool_]) -> tuple[Floats, float]:
-    logs = np.log(money[seen])
+def _studies(logged: Logged, training: Training) -> tuple[tuple[Study, Study, Study], float]:
+    """Return what retention, payment and its size are learned from, and by how much the capped sizes fall short."""
+    _, fold = np.unique(folds_by_id(logged.ids, training.learner.folds, training.seed + 3), return_inverse=True)
+    everyone = np.ones(len(logged), dtype=bool)
+    retention = Study(
+        link=Link("logit"), y=logged.retained, seen=everyone, arm=logged.arm, arms=len(logged.arms),
+        apt=logged.eligible[np.arange(len(logged)), logged.arm], fold=fold, folds=int(fold.max()) + 1,
+        X=logged.X, data=binned(logged.X, training),
+    )  # fmt: skip
+    money = logged.money
+    if money.min() < 0 or np.mean(money == 0) < _LEAST_ZERO or money.max() == 0:
+        link = Link("identity", max(float(money.std()), 1e-9))
+        return (retention, replace(retention, y=np.ones(len(money))), replace(retention, link=link, y=money)), 1.0
+    paid = money > 0
+    size = _capped(money, paid)
+    link = Link("log", float(size[paid].mean()))
+    pays = replace(retention, y=paid.astype(np.float64))
+    return (retention, pays, replace(retention, link=link, y=size, seen=paid)), float(money[paid].mean() / link.unit)
+
+
+def _capped(money: Floats, paid: NDArray[np.bool_]) -> Floats:
+    """Return money held below CAP robust deviations above the median of the payments' logarithms."""
+    logs = np.log(money[paid])
     middle = np.median(logs)
-    spread = 1.4826 * np.median(np.abs(logs - middle))
-    cap = np.exp(middle + CLIP * max(spread, 0.25))
-    capped = np.minimum(money, cap)
-    return capped, float(money[seen].mean() / capped[seen].mean())
+    deviation = 1.4826 * np.median(np.abs(logs - middle))
+    return np.minimum(money, np.exp(middle + CAP * max(float(deviation), 0.25)))
