@@ -25,6 +25,7 @@ LEAVES = 4
 ROUNDS_SHARE = 1 / 3  # of the learner's rounds
 STOPS = (0.25, 0.5, 1.0)  # of the trees' rounds
 _TINY = 1e-12
+_SAMPLE = 10_000  # rows from which the steadiness of the average is told
 Boosters = tuple[tuple[lgb.Booster | None, ...], ...]  # by fold, then arm
 
 
@@ -73,6 +74,7 @@ def fit_departures(study: Study, base: Floats, basis: Basis, training: Training)
     trees, rounds, of_trees = _trees(study, start, training)
     weights = _weights(study, start, of_trees, of_lines)
     scores = base[:, None] + constants + weights[0] * of_trees + weights[1] * of_lines
+    weights = (weights[0] * _steadier(study, trees, rounds, training.threads), weights[1])
     return Departures(constants, trees, rounds, lines, weights), scores
 
 
@@ -127,6 +129,17 @@ def _trees(study: Study, start: Floats, training: Training) -> tuple[Boosters, t
         better = gains > most
         most[better], chosen[better], best[:, better] = gains[better], stop, at[:, better]
     return folds, tuple(chosen.tolist()), best
+
+
+def _steadier(study: Study, trees: Boosters, rounds: tuple[int, ...], threads: int) -> float:
+    """Return by how much more the average over folds may weigh than one fold's trees: Var(one) / Var(average).
+
+    Both have the same covariance with the truth, and the best weight is that over the variance.
+    """
+    X = study.X[:: max(1, len(study.X) // _SAMPLE)]
+    each = np.stack([_tree_scores(boosters, X, threads, (0,) * len(rounds), rounds) for boosters in trees])
+    one, average = float(each.var(axis=1).mean(axis=0).sum()), float(each.mean(axis=0).var(axis=0).sum())
+    return one / average if average > 0 else 1.0
 
 
 def _tree_scores(boosters: Sequence[lgb.Booster | None], X: NDArray[np.float32], threads: int,

@@ -5,7 +5,8 @@ For arm a let s(x) = mu_a(x) − mu_0(x) be the outcome model's contrast, out of
 robust scores of a and the control. The best linear predictor of the effect is E[G | s] = c + b·(s − mean s)
 (Chernozhukov, Demirer, Duflo, Fernández-Val 2018, "Generic machine learning inference", BLP). The contrast is already
 shrunk, and the scores are noisy, so they correct it only as far as they contradict it: c moves from the mean of s by
-empirical Bayes over the arms, b from 1 by max(0, 1 − 1/t²), t its distance from 1 in standard errors.
+empirical Bayes over the arms, b from 1, first for all arms and then for each,
+by max(0, 1 − 4/t²), t the distance in standard errors.
 Iterations weigh by the precision of their scores.
 """
 
@@ -53,7 +54,7 @@ class LinearEffect:
     def standard_error(self, contrast: Floats, variance: Floats) -> Floats:
         """Return the standard error of the effect, shape (n,), from each contrast and its own variance, (n,) each."""
         of_line = self.var_mean + (contrast - self.centre) ** 2 * self.var_slope
-        return np.sqrt(of_line + (WIDER * self.slope) ** 2 * variance)
+        return np.sqrt(of_line + WIDER**2 * variance)
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,12 @@ def _corrected(found: Sequence[_Found]) -> list[LinearEffect]:
     """Return the lines, moved from the contrasts themselves as far as the scores contradict them."""
     away = np.array([line.mean - line.centre for line in found])
     spread = max(float(np.mean(away**2 - [line.var_mean for line in found])), 0.0) if found else 0.0
+    common = _common_slope(found)
     lines = []
     for line in found:
         trust = spread / max(spread + line.var_mean, _TINY)
-        doubt = max(0.0, 1.0 - line.var_slope / max((line.slope - 1.0) ** 2, _TINY))
-        slope = 1.0 + doubt * (line.slope - 1.0)
+        doubt = _contradiction(line.slope - common, line.var_slope)
+        slope = common + doubt * (line.slope - common)
         lines.append(
             LinearEffect(
                 mean=line.centre + trust * (line.mean - line.centre),
@@ -195,3 +197,17 @@ def _corrected(found: Sequence[_Found]) -> list[LinearEffect]:
             )
         )
     return lines
+
+
+def _common_slope(found: Sequence[_Found]) -> float:
+    """Return the arms' slope by inverse variance, moved from 1 as far as it is contradicted."""
+    weight = np.array([1.0 / max(line.var_slope, _TINY) for line in found])
+    if not len(weight):
+        return 1.0
+    mean = float(weight @ [line.slope for line in found] / weight.sum())
+    return 1.0 + _contradiction(mean - 1.0, float(1.0 / weight.sum())) * (mean - 1.0)
+
+
+def _contradiction(away: float, variance: float) -> float:
+    """Return max(0, 1 − 4 / t²), t = away / its deviation: nothing within two standard errors, nearly all far beyond."""
+    return max(0.0, 1.0 - 4.0 * variance / max(away**2, _TINY))
