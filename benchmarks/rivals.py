@@ -11,6 +11,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.logged import Floats, Logged, with_estimated_propensities
@@ -43,11 +44,14 @@ class Task:
 
 
 def ours(task: Task) -> Floats:
+    """The product."""
     logged = with_estimated_propensities(task.logged, task.training)
     return fit_uplift(logged, task.training).predict(task.new, 1)[1]
 
 
-def _value(X: NDArray[np.float32], y: Floats, new: NDArray[np.float32], task: Task, more: tuple[int, ...] = ()) -> Floats:
+def _value(
+    X: NDArray[np.float32], y: Floats, new: NDArray[np.float32], task: Task, more: tuple[int, ...] = ()
+) -> Floats:
     training = Training(SIZE, 1, 1, (*task.categories, *more))
     return predict(fit_booster(X, y, training, "regression"), new, 1)
 
@@ -78,14 +82,17 @@ def _s(logged: Logged, new: NDArray[np.float32], task: Task, apart: bool) -> Flo
 
 
 def s_learner(task: Task) -> Floats:
+    """One model of the value, the arm a feature."""
     return _against_control(_s(task.logged, task.new, task, apart=False))
 
 
 def s_apart(task: Task) -> Floats:
+    """One model of retention and one of money."""
     return _against_control(_s(task.logged, task.new, task, apart=True))
 
 
 def t_learner(task: Task) -> Floats:
+    """One model of the value per arm."""
     log = task.logged
     mu = [_value(log.X[log.arm == a], log.value[log.arm == a], task.new, task) for a in range(task.arms)]
     return _against_control(np.column_stack(mu))
@@ -238,8 +245,14 @@ def _forest_dml(task: Task) -> Any:
 def _forest_dr(task: Task) -> Any:
     from econml.dr import ForestDRLearner
 
-    return ForestDRLearner(model_propensity=_propensity(task), model_regression=_regressor(), cv=FOLDS,
-                           n_jobs=1, random_state=1)  # fmt: skip
+    return ForestDRLearner(
+        model_propensity=_propensity(task),
+        model_regression=_regressor(),
+        cv=FOLDS,
+        n_estimators=200,
+        n_jobs=1,
+        random_state=1,
+    )  # fmt: skip; its default is 1,000 trees
 
 
 def _causalml(name: str) -> Callable[[Task], Floats]:
@@ -256,9 +269,11 @@ def _causalml(name: str) -> Callable[[Task], Floats]:
         if task.randomised and name != "BaseDRRegressor":
             options["p"] = {a: pd.Series(np.full(len(X), 0.5)) for a in names[1:]}
         model.fit(X=X, treatment=treatment, y=log.value, **options)
-        options = {} if name != "BaseXRegressor" or not options else {
-            "p": {a: pd.Series(np.full(len(new), 0.5)) for a in names[1:]}
-        }
+        options = (
+            {}
+            if name != "BaseXRegressor" or not options
+            else {"p": {a: pd.Series(np.full(len(new), 0.5)) for a in names[1:]}}
+        )
         effect = np.asarray(model.predict(new, **options)).reshape(len(new), -1)
         return np.column_stack([np.zeros(len(new)), effect])
 

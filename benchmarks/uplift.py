@@ -35,10 +35,10 @@ FIELDS = ("world", "rows", "seed", "learner", "share", "gain", "ceiling", "treat
 
 def one(world: str, seed: int, learner: str, rows: int) -> dict[str, object]:
     """Return what one learner earns in one world."""
+    from rivals import LEARNERS, Task  # type: ignore[import-not-found]
+
     from rapport.models.logged import Logged
     from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, draw_trial
-
-    from rivals import LEARNERS, Task  # type: ignore[import-not-found]
 
     settings = WORLDS[world]
     data = draw_trial(Trial(rows=rows, seed=seed, **settings))  # type: ignore[arg-type]

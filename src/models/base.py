@@ -4,13 +4,15 @@ The number of trees is chosen out of fold, and score = intercept + slope × tree
 shrunk (Platt's scaling on the score's scale). Its rows and the departures' are one `Study`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from .boosting import Training, grow, raw_scores
+from .boosting import Training, append_text, grow, raw_scores
 from .links import Link
 from .logged import Floats
 
@@ -68,6 +70,21 @@ class Base:
                 score += raw_scores(booster, X, threads, 0, self.rounds)
         return self.intercept + self.slope * score / len(self.boosters)
 
+    def as_dict(self, texts: list[str]) -> dict[str, Any]:
+        """Return the base as a JSON-ready mapping; the boosters' texts are appended to `texts`."""
+        return {
+            "boosters": [append_text(texts, booster, self.rounds) for booster in self.boosters],
+            "rounds": self.rounds,
+            "intercept": self.intercept,
+            "slope": self.slope,
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], boosters: Sequence[lgb.Booster]) -> "Base":
+        """Return the base that `as_dict` described, given all boosters of its part."""
+        found = tuple(None if at is None else boosters[at] for at in document["boosters"])
+        return cls(found, document["rounds"], document["intercept"], document["slope"])
+
     def importance(self, features: int) -> Floats:
         """Return each feature's share of the gain, shape (features,)."""
         gains = [booster.feature_importance("gain") for booster in self.boosters if booster is not None]
@@ -104,6 +121,8 @@ def _calibrate(link: Link, score: Floats, y: Floats) -> tuple[float, float]:
     columns = np.column_stack([np.ones(len(score)), score - centre])
     for _ in range(12):
         slope, curve = link.working(columns @ at, y)
-        at = at + np.clip(np.linalg.solve(columns.T @ (curve[:, None] * columns) + 1e-9 * np.eye(2), columns.T @ slope), -1, 1)
+        at = at + np.clip(
+            np.linalg.solve(columns.T @ (curve[:, None] * columns) + 1e-9 * np.eye(2), columns.T @ slope), -1, 1
+        )
         at[1] = np.clip(at[1], 0.0, _STEEPEST)
     return float(at[0] - at[1] * centre), float(at[1])

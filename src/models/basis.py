@@ -95,7 +95,7 @@ class Basis:
     def from_dict(cls, document: Mapping[str, Any]) -> "Basis":
         """Return the basis that `as_dict` described."""
         return cls(
-            tuple((int(at), tuple(knots), tuple(scores), bool(hinge)) for at, knots, scores, hinge in document["numbers"]),
+            tuple((int(a), tuple(knots), tuple(scores), bool(more)) for a, knots, scores, more in document["numbers"]),
             tuple(document["missing"]),
             tuple((int(at), float(code)) for at, code in document["categories"]),
             np.array(document["centre"], dtype=np.float32),

@@ -1,14 +1,15 @@
 """How the outcome under each arm departs from the outcome whichever arm is given, on the score's scale.
 
-score_a(x) = base(x) + c_a + w_t · trees_a(x) + w_l · line_a(x): a constant, small boosted trees and a ridge line per arm,
-each learned from the arm's own rows with what came before as offset, so that arms differ only where their rows say so.
-Constants are shrunk by their spread over arms; the trees' number and the line's penalty are chosen out of fold, and so
-are the weights w ≥ 0, shrunk by max(0, 1 − q / 2ΔL), ΔL the log-likelihood that q weights gain (positive-part
+score_a(x) = base(x) + c_a + w_t · trees_a(x) + w_l · line_a(x): a constant, small boosted trees and a ridge line per
+arm, each learned from the arm's own rows with what came before as offset, so that arms differ only where their rows say
+so. Constants are shrunk by their spread over arms; the trees' number and the line's penalty are chosen out of fold, and
+so are the weights w ≥ 0, shrunk by max(0, 1 − q / 2ΔL), ΔL the log-likelihood that q weights gain (positive-part
 James-Stein): where arms do not differ, the departures vanish.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from .base import Study
 from .basis import Basis
-from .boosting import Training, raw_scores
+from .boosting import Training, append_text, raw_scores
 from .lines import Lines, Small, fit_lines
 from .links import Link
 from .logged import Floats
@@ -58,6 +59,25 @@ class Departures:
                 added += self.weights[0] / len(self.trees) * _tree_scores(boosters, X, threads, none, self.rounds)
         return added
 
+    def as_dict(self, texts: list[str]) -> dict[str, Any]:
+        """Return the departures as a JSON-ready mapping; the boosters' texts are appended to `texts`."""
+        places = [[append_text(texts, *pair) for pair in zip(arms, self.rounds, strict=True)] for arms in self.trees]
+        return {
+            "constants": self.constants.tolist(),
+            "trees": places,
+            "rounds": list(self.rounds),
+            "lines": self.lines.as_dict(),
+            "weights": list(self.weights),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], boosters: Sequence[lgb.Booster]) -> "Departures":
+        """Return the departures that `as_dict` described, given all boosters of their part."""
+        trees = tuple(tuple(None if at is None else boosters[at] for at in arms) for arms in document["trees"])
+        weights = (document["weights"][0], document["weights"][1])
+        lines = Lines.from_dict(document["lines"])
+        return cls(np.array(document["constants"]), trees, tuple(document["rounds"]), lines, weights)
+
 
 def fit_departures(study: Study, base: Floats, basis: Basis, training: Training) -> tuple[Departures, Floats]:
     """Return the departures, and every row's score under each arm out of fold but for a few shared numbers, (n, k).
@@ -75,6 +95,8 @@ def fit_departures(study: Study, base: Floats, basis: Basis, training: Training)
     weights = _weights(study, start, of_trees, of_lines)
     scores = base[:, None] + constants + weights[0] * of_trees + weights[1] * of_lines
     weights = (weights[0] * _steadier(study, trees, rounds, training.threads), weights[1])
+    if not weights[0]:
+        trees, rounds = (), (0,) * study.arms
     return Departures(constants, trees, rounds, lines, weights), scores
 
 
@@ -94,7 +116,7 @@ def _constants(study: Study, base: Floats) -> Floats:
 
 
 def _constant(link: Link, base: Floats, y: Floats, start: float) -> tuple[float, float]:
-    """Return the constant that fits the rows, and its variance by the sandwich formula; infinite where nothing tells."""
+    """Return the constant that fits the rows and its sandwich variance, infinite where nothing tells."""
     if len(y) == 0 or np.ptp(y) == 0:
         return start, np.inf
     constant = start
@@ -111,7 +133,9 @@ def _trees(study: Study, start: Floats, training: Training) -> tuple[Boosters, t
     small = learner.model_copy(update={"rounds": rounds, "leaves": min(LEAVES, learner.leaves)})
     settings = replace(training, learner=small)
     folds = tuple(
-        tuple(study.tree(study.apt & (study.fold != k) & (study.arm == arm), settings, start) for arm in range(study.arms))
+        tuple(
+            study.tree(study.apt & (study.fold != k) & (study.arm == arm), settings, start) for arm in range(study.arms)
+        )
         for k in range(study.folds)
     )
     counts, own = study.seen & study.apt, np.arange(len(start))

@@ -5,8 +5,9 @@ z the basis columns and a 1. Leaving a fold out subtracts its sums. The posterio
 likelihood, gives intervals whose coverage is right on average over rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,26 @@ class Lines:
         for arm, matrix in enumerate(self.covariance):
             found[:, arm] = np.einsum("nq,nq->n", rowwise(wide, matrix), wide)
         return np.maximum(found, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the lines as a JSON-ready mapping; of the covariance the lower triangle."""
+        lower = np.tril_indices(self.slopes.shape[1])
+        return {"slopes": _short(self.slopes), "covariance": _short(self.covariance[:, *lower])}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Lines":
+        """Return the lines that `as_dict` described."""
+        slopes = np.array(document["slopes"], dtype=np.float32)
+        lower = np.tril_indices(slopes.shape[1])
+        covariance = np.zeros((len(slopes), slopes.shape[1], slopes.shape[1]), dtype=np.float32)
+        covariance[:, *lower] = document["covariance"]
+        covariance[:, *lower[::-1]] = covariance[:, *lower]
+        return cls(slopes, covariance)
+
+
+def _short(array: Small) -> list[list[float]]:
+    """Return rows of numbers as the shortest decimals that give the same float32 again."""
+    return [[float(str(number)) for number in row] for row in array]
 
 
 def widened(basis: Basis, X: NDArray[np.float32]) -> Small:
@@ -132,4 +153,5 @@ def _posterior(hessian: Floats, gradient: Floats) -> Floats:
     ]
     prior = np.full(len(values), PENALTIES[int(np.argmax(likelihoods))])
     prior[-1] = PENALTIES[0]
-    return np.linalg.inv(hessian + np.diag(prior))
+    inverse = np.linalg.inv(hessian + np.diag(prior))
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)

@@ -106,7 +106,7 @@ def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
 
 
 def _fewer(training: Training) -> Training:
-    """Return settings for the propensities: half the rounds at twice the rate, since every round grows a tree per arm."""
+    """Return settings of the propensities: half the rounds at twice the rate, as every round grows a tree per arm."""
     learner = training.learner
     changes = {
         "rounds": max(1, learner.rounds // 2),

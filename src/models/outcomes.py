@@ -7,20 +7,24 @@ count as the cap while the sizes are learned, and their mean is scaled back: the
 of arms. Prediction averages the boosters of the folds.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contracts.draws import folds_by_id
 from .base import Base, Study, fit_base
 from .basis import Basis
-from .boosting import Training, binned
+from .boosting import Training, binned, boosters_from_text, joined
 from .departures import Departures, fit_departures
 from .lines import Small, widened
 from .links import Link
 from .logged import Floats, Logged
 
+PARTS = ("retention", "pays", "size")
 MOST_LINEAR = 60  # features in the lines, those with the largest gain in the bases first
 CAP = 3.0  # robust standard deviations of log size above the median
 _LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
@@ -42,6 +46,26 @@ class Part:
             return np.full((len(X), arms), self.constant), np.zeros((len(X), arms))
         score = self.base.predict(X, threads)[:, None] + self.departures.predict(X, wide, threads)
         return self.link.mean(score), self.link.slope(score) ** 2 * self.departures.lines.variance(wide)
+
+    def as_dict(self, texts: list[str]) -> dict[str, Any]:
+        """Return the part as a JSON-ready mapping; the boosters' texts are appended to `texts`."""
+        return {
+            "constant": self.constant,
+            "link": vars(self.link),
+            "base": None if self.base is None else self.base.as_dict(texts),
+            "departures": None if self.departures is None else self.departures.as_dict(texts),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], boosters: Sequence[lgb.Booster]) -> "Part":
+        """Return the part that `as_dict` described, given its boosters."""
+        base, departures = document["base"], document["departures"]
+        return cls(
+            document["constant"],
+            Link(**document["link"]),
+            None if base is None else Base.from_dict(base, boosters),
+            None if departures is None else Departures.from_dict(departures, boosters),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +90,27 @@ class OutcomeModel:
             mu[part] = self.retention_value * retained + pays * size
             variance[part] = self.retention_value**2 * of_retained + size**2 * of_pays + pays**2 * of_size
         return mu, variance
+
+    def as_files(self) -> dict[str, object]:
+        """Return the model as text and JSON-ready parts by file name."""
+        document: dict[str, object] = {"retention_value": self.retention_value, "basis": self.basis.as_dict()}
+        files: dict[str, object] = {"outcomes.json": document}
+        for name in PARTS:
+            texts: list[str] = []
+            document[name] = getattr(self, name).as_dict(texts)
+            if texts:
+                files[f"{name}.txt"] = joined(texts)
+        return files
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, object]) -> "OutcomeModel":
+        """Return the model that `as_files` described; the texts' checksums have been verified."""
+        document: Any = files["outcomes.json"]
+        retention, pays, size = (
+            Part.from_dict(document[name], boosters_from_text(str(files.get(f"{name}.txt", "")), f"{name}.txt"))
+            for name in PARTS
+        )
+        return cls(retention, pays, size, document["retention_value"], Basis.from_dict(document["basis"]))
 
 
 def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floats]:
@@ -116,4 +161,4 @@ def _capped(money: Floats, paid: NDArray[np.bool_]) -> Floats:
     logs = np.log(money[paid])
     middle = np.median(logs)
     deviation = 1.4826 * np.median(np.abs(logs - middle))
-    return np.minimum(money, np.exp(middle + CAP * max(float(deviation), 0.25)))
+    return np.asarray(np.minimum(money, np.exp(middle + CAP * max(float(deviation), 0.25))))

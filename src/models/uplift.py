@@ -209,5 +209,5 @@ def _common_slope(found: Sequence[_Found]) -> float:
 
 
 def _contradiction(away: float, variance: float) -> float:
-    """Return max(0, 1 − 4 / t²), t = away / its deviation: nothing within two standard errors, nearly all far beyond."""
+    """Return max(0, 1 − 4 / t²), t = away / its deviation: nothing within two standard errors, nearly 1 far away."""
     return max(0.0, 1.0 - 4.0 * variance / max(away**2, _TINY))

@@ -76,7 +76,9 @@ def answers(d: Drivers, kind: str, strength: float, moved: Floats) -> Answer:
     fits = _fits(d, moved)
     zero = np.zeros_like(d.size)
     churn = np.column_stack([zero, *(base + slope * fit for (base, slope, *_), fit in zip(_SIZES, fits, strict=True))])
-    rate = np.column_stack([zero, *(base + slope * fit for (_, _, base, slope, _), fit in zip(_SIZES, fits, strict=True))])
+    rate = np.column_stack(
+        [zero, *(base + slope * fit for (_, _, base, slope, _), fit in zip(_SIZES, fits, strict=True))]
+    )
     size = np.column_stack([zero, *(growth * fit for (*_, growth), fit in zip(_SIZES, fits, strict=True))])
     size[:, 4] -= 0.15  # what a discount gives away
     annoyed = logistic(3.0 * (d.unhappy - 0.6))
@@ -94,7 +96,7 @@ def answers(d: Drivers, kind: str, strength: float, moved: Floats) -> Answer:
 def _churn_base(d: Drivers) -> Floats:
     plan = np.array([0.35, 0.05, -0.2, -0.4])[d.plan.astype(np.int64)]
     industry = np.array([0.0, 0.3, -0.2, 0.1, -0.3, 0.2, 0.0, -0.1, 0.4, -0.4])[d.industry.astype(np.int64)]
-    return (
+    return np.asarray(
         -1.2 - 0.45 * d.engagement + 0.4 * d.unhappy + 0.5 * d.trouble + 0.7 * d.idle - 0.3 * d.tenure
         + 0.2 * d.price + 0.25 * d.skill_gap * (d.engagement < 0) + plan + industry
     )  # fmt: skip
