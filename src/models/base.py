@@ -94,8 +94,9 @@ class Base:
 
 def fit_base(study: Study, training: Training) -> tuple[Base, Floats, Link]:
     """Return the base, every row's score out of fold, shape (n,), and the link with the dispersion left."""
-    boosters = tuple(study.tree(study.fold != k, training) for k in range(study.folds))
-    y, seen = study.y[study.seen], study.seen
+    boosters = tuple(study.tree(study.apt & (study.fold != k), training) for k in range(study.folds))
+    seen = study.seen & study.apt
+    y = study.y[seen]
     score, before = np.zeros(len(study.y)), 0
     best, most, scores = Base(boosters, 0, 0.0, 0.0), -np.inf, score
     for stop in sorted({max(1, round(training.learner.rounds * stop)) for stop in STOPS}):
