@@ -1,6 +1,6 @@
 """How often 95 % intervals of effects hold the truth, and whether promised gains are kept, over many drawn trials.
 
-    python benchmarks/coverage.py --worlds randomised "targeted, logged" --draws 200 --rows 10000
+    python benchmarks/intervals.py --worlds randomised "targeted, logged" --draws 200 --rows 10000
 
 Prints one JSON line per world: coverage of the average effect by arm (the unbiased doubly robust mean, over the log's
 own rows), of the effect of single rows met later, and the promised and true gain of the chosen arms.
