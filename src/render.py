@@ -10,7 +10,7 @@ from lightgbm import Booster
 from .evaluation.pilot import pilot_message
 from .models.bundle import Bundle
 from .policy.eligibility import costs
-from .report.features import ARM, gain_shares
+from .report.features import gain_shares
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
 from .store.atomic import write_text
@@ -53,12 +53,12 @@ def finished_run() -> FinishedRun:
 
 
 def _outcome_shares(bundle: Bundle) -> dict[str, float]:
-    """Return what each feature, and the arm, brought the models of retention and money; empty without them."""
-    if bundle.uplift is None:
+    """Return what each feature brought the models of the outcome's parts, arms aside; empty without them."""
+    if bundle.uplift is None or bundle.uplift.outcomes is None:
         return {}
-    outcomes = bundle.uplift.outcomes
-    names = (*bundle.encoding.names, ARM)
-    return gain_shares([_gains(part.booster, names) for part in (outcomes.retention, outcomes.money)])
+    names, outcomes = bundle.encoding.names, bundle.uplift.outcomes
+    bases = [part.base for part in (outcomes.retention, outcomes.pays, outcomes.size) if part.base is not None]
+    return gain_shares([dict(zip(names, base.importance(len(names)).tolist(), strict=True)) for base in bases])
 
 
 def _gains(booster: Booster | None, names: Sequence[str]) -> dict[str, float]:

@@ -43,15 +43,18 @@ def instant(params: Params) -> int:
     return int(pd.Timestamp(params.clock.as_of, tz="UTC").timestamp()) * 1_000_000
 
 
-def most_frequent(names: list[str], most: int) -> list[str]:
+def most_frequent(names: list[str], most: int, first: Sequence[str] = ()) -> list[str]:
     count = Counter(names)
-    return sorted(sorted(count, key=lambda name: (-count[name], name))[:most])
+    return sorted(sorted(count, key=lambda name: (name not in first, -count[name], name))[:most])
 
 
 def slow_choice(events: list[Event], params: Params) -> Choice:
     as_of, leaving = instant(params), params.outcome.churn.event
     known = [e for e in events if e.at < as_of and e.known < as_of and e.kind != leaving]
-    kinds = most_frequent([slug(e.kind) for e in known], params.features.max_event_types)
+    named = [*params.outcome.value, *params.features.responses, *params.features.refusals]
+    kinds = most_frequent(
+        [slug(e.kind) for e in known], params.features.max_event_types, [slug(each) for each in named]
+    )
     return Choice(
         kinds,
         [kind for kind in kinds if any(slug(e.kind) == kind and e.value is not None for e in known)],

@@ -1,5 +1,6 @@
 """One place that calls LightGBM: deterministic training, prediction only on the matrix shape of training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Learner
 
-Objective = Literal["binary", "regression", "multiclass"]
+Objective = Literal["binary", "regression", "gamma", "multiclass"]
+_BETWEEN = "\n=== next model ===\n"
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,69 @@ def fit_booster(
     return lgb.train(training.settings(objective, classes), data, num_boost_round=training.learner.rounds)
 
 
+def binned(X: NDArray[np.float32], training: Training) -> lgb.Dataset:
+    """Return X, shape (n, p), in LightGBM's bins: made once, shared by every fit on some of its rows."""
+    return lgb.Dataset(
+        X, categorical_feature=list(training.category_indexes), free_raw_data=True,
+        params={"verbosity": -1, "max_bin": 255, "min_data_in_bin": 3, "num_threads": training.threads,
+                "deterministic": True, "force_row_wise": True},
+    ).construct()  # fmt: skip
+
+
+def grow(data: lgb.Dataset, rows: NDArray[np.bool_], y: NDArray[Any], training: Training, objective: Objective,
+         start: NDArray[np.float64] | None = None) -> lgb.Booster:  # fmt: skip
+    """Return boosted trees fitted to the `rows`, shape (n,), of binned data.
+
+    Args:
+        data: of `binned`, n rows.
+        rows: mask, shape (n,).
+        y: shape (n,); only the rows' count.
+        training: how trees are grown.
+        objective: LightGBM's.
+        start: raw scores to start from, shape (n,); what the booster then predicts is added to them.
+    """
+    part = data.subset(np.flatnonzero(rows).tolist()).construct()
+    part.set_label(y[rows])
+    if start is not None:
+        part.set_init_score(start[rows])
+    return lgb.train(training.settings(objective), part, num_boost_round=training.learner.rounds)
+
+
+def raw_scores(
+    booster: lgb.Booster, X: NDArray[np.float32], threads: int, first: int, last: int
+) -> NDArray[np.float64]:
+    """Return the sum of the trees [first, last) before any link, shape (n,).
+
+    Raises:
+        ValueError: as `predict`.
+    """
+    _check_columns(booster, X)
+    if len(X) == 0 or last == first:
+        return np.zeros(len(X))
+    raw = booster.predict(X, raw_score=True, start_iteration=first, num_iteration=last - first, num_threads=threads)
+    return np.asarray(raw, dtype=np.float64)
+
+
 def predict(booster: lgb.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
     """Return predictions, shape (n,) or (n, classes).
 
     Raises:
         ValueError: X does not have the booster's number of columns; LightGBM itself would predict garbage.
     """
-    if X.shape[1] != booster.num_feature():
-        raise ValueError(f"X: expected {booster.num_feature()} columns as in training, got {X.shape[1]}")
+    _check_columns(booster, X)
     if len(X) == 0:
         return np.empty(0)
     return np.asarray(booster.predict(X, num_threads=threads), dtype=np.float64)
 
 
-def booster_text(booster: lgb.Booster) -> str:
-    """Return the model as LightGBM's text."""
-    text: str = booster.model_to_string()
+def _check_columns(booster: lgb.Booster, X: NDArray[np.float32]) -> None:
+    if X.shape[1] != booster.num_feature():
+        raise ValueError(f"X: expected {booster.num_feature()} columns as in training, got {X.shape[1]}")
+
+
+def booster_text(booster: lgb.Booster, rounds: int = -1) -> str:
+    """Return the model as LightGBM's text; with `rounds`, of its first trees only."""
+    text: str = booster.model_to_string(num_iteration=rounds)
     return text
 
 
@@ -86,3 +135,21 @@ def booster_from_text(text: str, where: str) -> lgb.Booster:
     if not text.startswith("tree") or "end of trees" not in text:
         raise ArtifactError(where, "a whole LightGBM model text", f"{len(text)} characters", "train or fetch it again")
     return lgb.Booster(model_str=text)
+
+
+def append_text(texts: list[str], booster: lgb.Booster | None, rounds: int) -> int | None:
+    """Append the text of a booster's first trees and return its place; None for no booster or no tree."""
+    if booster is None or rounds == 0:
+        return None
+    texts.append(booster_text(booster, rounds))
+    return len(texts) - 1
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Return several models' texts as one."""
+    return _BETWEEN.join(texts)
+
+
+def boosters_from_text(text: str, where: str) -> tuple[lgb.Booster, ...]:
+    """Return the boosters that `joined` put into one text whose checksum has been verified; none of an empty text."""
+    return tuple(booster_from_text(part, where) for part in text.split(_BETWEEN)) if text else ()

@@ -95,7 +95,7 @@ def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
     if len(seen) < 2:
         every[:, seen] = 1.0
     else:
-        booster = fit_booster(others.X, y, training, "multiclass", len(seen))
+        booster = fit_booster(others.X, y, _fewer(training), "multiclass", len(seen))
         every[:, seen] = predict(booster, inside.X, training.threads).reshape(len(inside), len(seen))
     received = np.zeros_like(inside.eligible)
     np.put_along_axis(received, inside.arm[:, None], True, axis=1)
@@ -103,3 +103,14 @@ def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
     every /= np.maximum(every.sum(axis=1, keepdims=True), _LEAST_PROPENSITY)
     chosen = np.take_along_axis(every, inside.arm[:, None], axis=1)[:, 0]
     return np.clip(chosen, _LEAST_PROPENSITY, 1.0)
+
+
+def _fewer(training: Training) -> Training:
+    """Return settings of the propensities: half the rounds at twice the rate, as every round grows a tree per arm."""
+    learner = training.learner
+    changes = {
+        "rounds": max(1, learner.rounds // 2),
+        "learning_rate": min(1.0, 2 * learner.learning_rate),
+        "leaves": min(7, learner.leaves),
+    }
+    return replace(training, learner=learner.model_copy(update=changes))

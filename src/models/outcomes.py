@@ -1,90 +1,164 @@
-"""Expected value of the outcome under each arm: one model for retention and one for money, arms sharing the trees.
+"""Expected value of the outcome under each arm: retention and money modelled apart, since the two differ in shape.
 
-The arm is a category column behind the features (an S-learner, Künzel et al. 2019, PNAS 116(10)); value is
-retention_value × P(retained) + E[money], modelled apart because the two differ in shape.
+Value is retention_value × P(retained) + E[money]; money that is never negative and sometimes zero is a hurdle,
+E[money] = P(pays) × E[size | pays] (Mullahy 1986). Each part has one base, the outcome whichever arm is given,
+cross-fitted over folds of stakeholders, and small departures per arm on the scale of its link. Payments above a cap
+count as the cap while the sizes are learned, and their mean is scaled back: the largest few tell more of chance than
+of arms. Prediction averages the boosters of the folds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from .boosting import Objective, Training, booster_from_text, booster_text, fit_booster, predict
+from ..contracts.draws import folds_by_id
+from .base import Base, Study, fit_base
+from .basis import Basis
+from .boosting import Training, binned, boosters_from_text, joined
+from .departures import Departures, fit_departures
+from .lines import Small, widened
+from .links import Link
 from .logged import Floats, Logged
+
+PARTS = ("retention", "pays", "size")
+MOST_LINEAR = 15  # features in the lines, those with the largest gain in the bases first
+CAP = 3.0  # robust standard deviations of log size above the median
+_LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the value; `booster` is None where training saw one value at most, and `constant` holds then."""
+    """One part of the value; `base` is None where training saw one value at most, and `constant` holds then."""
 
-    booster: lgb.Booster | None
     constant: float
+    link: Link
+    base: Base | None = None
+    departures: Departures | None = None
 
-    def predict(self, X: NDArray[np.float32], threads: int) -> Floats:
-        """Return the part's expectation, shape (n,)."""
-        return np.full(len(X), self.constant) if self.booster is None else predict(self.booster, X, threads)
+    def predict(self, X: NDArray[np.float32], wide: Small, arms: int, threads: int) -> tuple[Floats, Floats]:
+        """Return the part's expectation under each arm and the variance of its departure, each of shape (n, arms)."""
+        if self.base is None or self.departures is None:
+            return np.full((len(X), arms), self.constant), np.zeros((len(X), arms))
+        score = self.base.predict(X, threads)[:, None] + self.departures.predict(X, wide, threads)
+        return self.link.mean(score), self.link.slope(score) ** 2 * self.departures.lines.variance(wide)
+
+    def as_dict(self, texts: list[str]) -> dict[str, Any]:
+        """Return the part as a JSON-ready mapping; the boosters' texts are appended to `texts`."""
+        return {
+            "constant": self.constant,
+            "link": vars(self.link),
+            "base": None if self.base is None else self.base.as_dict(texts),
+            "departures": None if self.departures is None else self.departures.as_dict(texts),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], boosters: Sequence[lgb.Booster]) -> "Part":
+        """Return the part that `as_dict` described, given its boosters."""
+        base, departures = document["base"], document["departures"]
+        return cls(
+            document["constant"],
+            Link(**document["link"]),
+            None if base is None else Base.from_dict(base, boosters),
+            None if departures is None else Departures.from_dict(departures, boosters),
+        )
 
 
 @dataclass(frozen=True)
 class OutcomeModel:
-    """Retention and money as functions of features and arm."""
+    """Retention, payment and its size as functions of features and arm; `basis` is the lines'."""
 
     retention: Part
-    money: Part
+    pays: Part
+    size: Part
     retention_value: float
+    basis: Basis
 
-    def predict(self, X: NDArray[np.float32], arms: int, threads: int) -> Floats:
-        """Return the expected value under each arm, costs aside, shape (n, arms)."""
-        mu = np.empty((len(X), arms))
-        with_arm = np.hstack([X, np.zeros((len(X), 1), dtype=np.float32)])
-        for arm in range(arms):
-            with_arm[:, -1] = arm
-            retained = self.retention.predict(with_arm, threads)
-            mu[:, arm] = self.retention_value * retained + self.money.predict(with_arm, threads)
-        return mu
+    def predict(self, X: NDArray[np.float32], arms: int, threads: int) -> tuple[Floats, Floats]:
+        """Return the expected value under each arm, costs aside, and the variance of its departure, each (n, arms)."""
+        mu, variance = np.empty((len(X), arms)), np.empty((len(X), arms))
+        for first in range(0, len(X), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            wide = widened(self.basis, X[part])
+            (retained, of_retained), (pays, of_pays), (size, of_size) = (
+                each.predict(X[part], wide, arms, threads) for each in (self.retention, self.pays, self.size)
+            )
+            mu[part] = self.retention_value * retained + pays * size
+            variance[part] = self.retention_value**2 * of_retained + size**2 * of_pays + pays**2 * of_size
+        return mu, variance
 
     def as_files(self) -> dict[str, object]:
         """Return the model as text and JSON-ready parts by file name."""
-        parts: dict[str, object] = {
-            "outcomes.json": {
-                "retention": self.retention.constant,
-                "money": self.money.constant,
-                "retention_value": self.retention_value,
-            }
-        }
-        for name, part in (("retention", self.retention), ("money", self.money)):
-            if part.booster is not None:
-                parts[f"{name}.txt"] = booster_text(part.booster)
-        return parts
+        document: dict[str, object] = {"retention_value": self.retention_value, "basis": self.basis.as_dict()}
+        files: dict[str, object] = {"outcomes.json": document}
+        for name in PARTS:
+            texts: list[str] = []
+            document[name] = getattr(self, name).as_dict(texts)
+            if texts:
+                files[f"{name}.txt"] = joined(texts)
+        return files
 
     @classmethod
     def from_files(cls, files: Mapping[str, object]) -> "OutcomeModel":
         """Return the model that `as_files` described; the texts' checksums have been verified."""
-        constants = files["outcomes.json"]
-        assert isinstance(constants, dict)
-
-        def part(name: str) -> Part:
-            text = files.get(f"{name}.txt")
-            booster = None if text is None else booster_from_text(str(text), f"{name}.txt")
-            return Part(booster, float(constants[name]))
-
-        return cls(part("retention"), part("money"), float(constants["retention_value"]))
+        document: Any = files["outcomes.json"]
+        retention, pays, size = (
+            Part.from_dict(document[name], boosters_from_text(str(files.get(f"{name}.txt", "")), f"{name}.txt"))
+            for name in PARTS
+        )
+        return cls(retention, pays, size, document["retention_value"], Basis.from_dict(document["basis"]))
 
 
-def fit_outcomes(logged: Logged, training: Training) -> OutcomeModel:
-    """Return the outcome model of the logged decisions."""
-    X = np.hstack([logged.X, logged.arm[:, None].astype(np.float32)])
-    with_arm = replace(training, category_indexes=(*training.category_indexes, logged.X.shape[1]))
-    return OutcomeModel(
-        _fit_part(X, logged.retained, with_arm, "binary"),
-        _fit_part(X, logged.money, with_arm, "regression"),
-        logged.retention_value,
-    )
+def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floats]:
+    """Return the outcome model of at least one decision, and their values under each arm out of fold, shape (n, k)."""
+    studies, back = _studies(logged, training)
+    bases = [None if np.ptp(study.y[study.seen]) == 0 else fit_base(study, training) for study in studies]
+    gains = sum((base[0].importance(logged.X.shape[1]) for base in bases if base), np.zeros(logged.X.shape[1]))
+    used = sorted(np.argsort(-gains, kind="stable")[:MOST_LINEAR].tolist())
+    basis = Basis.fit(logged.X, used, training.category_indexes)
+    parts, means = [], []
+    for study, fitted, scale in zip(studies, bases, (1.0, 1.0, back), strict=True):
+        if fitted is None:
+            parts.append(Part(scale * float(study.y[study.seen][0]), study.link))
+            means.append(np.full((len(logged), study.arms), parts[-1].constant))
+            continue
+        base, scores, link = fitted
+        departures, under = fit_departures(replace(study, link=link), scores, basis, training)
+        link = replace(link, unit=scale * link.unit)
+        parts.append(Part(scale * float(study.y[study.seen].mean()), link, base, departures))
+        means.append(link.mean(under))
+    retention, pays, size = parts
+    model = OutcomeModel(retention, pays, size, logged.retention_value, basis)
+    return model, logged.retention_value * means[0] + means[1] * means[2]
 
 
-def _fit_part(X: NDArray[np.float32], y: Floats, training: Training, objective: Objective) -> Part:
-    if len(y) == 0 or y.min() == y.max():
-        return Part(None, float(y[0]) if len(y) else 0.0)
-    return Part(fit_booster(X, y, training, objective), float(y.mean()))
+def _studies(logged: Logged, training: Training) -> tuple[tuple[Study, Study, Study], float]:
+    """Return what retention, payment and its size are learned from, and by how much the capped sizes fall short."""
+    _, fold = np.unique(folds_by_id(logged.ids, training.learner.folds, training.seed + 3), return_inverse=True)
+    everyone = np.ones(len(logged), dtype=bool)
+    retention = Study(
+        link=Link("logit"), y=logged.retained, seen=everyone, arm=logged.arm, arms=len(logged.arms),
+        apt=logged.eligible[np.arange(len(logged)), logged.arm], fold=fold, folds=int(fold.max()) + 1,
+        X=logged.X, data=binned(logged.X, training),
+    )  # fmt: skip
+    money = logged.money
+    if money.min() < 0 or np.mean(money == 0) < _LEAST_ZERO or money.max() == 0:
+        link = Link("identity", max(float(money.std()), 1e-9))
+        return (retention, replace(retention, y=np.ones(len(money))), replace(retention, link=link, y=money)), 1.0
+    paid = money > 0
+    size = _capped(money, paid)
+    link = Link("log", float(size[paid].mean()))
+    pays = replace(retention, y=paid.astype(np.float64))
+    return (retention, pays, replace(retention, link=link, y=size, seen=paid)), float(money[paid].mean() / link.unit)
+
+
+def _capped(money: Floats, paid: NDArray[np.bool_]) -> Floats:
+    """Return money held below CAP robust deviations above the median of the payments' logarithms."""
+    logs = np.log(money[paid])
+    middle = np.median(logs)
+    deviation = 1.4826 * np.median(np.abs(logs - middle))
+    return np.asarray(np.minimum(money, np.exp(middle + CAP * max(float(deviation), 0.25))))

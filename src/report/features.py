@@ -8,7 +8,6 @@ from ..evaluation.drift import SOME, STRONG, drift_level
 from .formats import NOTHING, number, percent
 
 TOP = 15  # shown at once; the others are one click away
-ARM = "arm"  # a column of the outcome models that is no feature
 _NAMED = 5  # of the strongly drifted
 _MODELS = {"churn": "churn", "uplift": "outcomes"}  # the uplift model learns of outcomes under each arm
 
@@ -47,7 +46,6 @@ class FeaturePanel:
         rows: all of them.
         drifts: the models whose training rows today is compared with, as heads of columns.
         importances: the models whose gain is shared out, as heads of columns.
-        arm_share: of the outcome models' gain, what the arm brought; empty where there is none.
         moved: sentences that name what has drifted strongly.
         some, strong: PSI from which drift is called so.
     """
@@ -55,7 +53,6 @@ class FeaturePanel:
     rows: tuple[FeatureRow, ...]
     drifts: tuple[str, ...]
     importances: tuple[str, ...]
-    arm_share: str
     moved: tuple[str, ...]
     some: float = SOME
     strong: float = STRONG
@@ -90,7 +87,6 @@ def feature_panel(
         rows=tuple(_row(each, found.get(each["name"]), models, used) for each in ranked),
         drifts=tuple(_MODELS[model] for model in models),
         importances=tuple(_MODELS[model] for model in used),
-        arm_share=percent(used["uplift"][ARM]) if ARM in used.get("uplift", {}) else "",
         moved=tuple(sentence for model in models if (sentence := _moved(drift, model))),
     )
 

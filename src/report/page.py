@@ -42,7 +42,7 @@ class FinishedRun:
         importance: total gain of each feature in the churn model; empty where that is a constant.
         model_digest: content hash of the bundle.
         drift: of each feature, as evaluation.drift gives it; empty where it was not measured.
-        outcome_importance: share of the outcome models' gain of each feature and of the arm; empty without uplift.
+        outcome_importance: share of the outcome models' gain of each feature, arms aside; empty without uplift.
         kpis: of the relationships; None where they were not measured.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """

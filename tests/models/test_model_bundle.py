@@ -16,8 +16,8 @@ from rapport.store.bundle import read_bundle, write_bundle
 ARMS = {"call": {"cost": 5.0}, "mail": {"cost": 1.0}, "visit": {"cost": 9.0}}
 NAMES = ("none", *ARMS)
 FEATURES = [("plan", "category"), ("use", "value")]
-FILES = ("churn.json", "churn.txt", "effects.json", "encoding.json", "manifest.json", "money.txt", "outcomes.json",
-         "params.json", "retention.txt")  # fmt: skip
+FILES = ("churn.json", "churn.txt", "effects.json", "encoding.json", "manifest.json", "outcomes.json",
+         "params.json", "retention.txt", "size.txt")  # fmt: skip
 
 
 def params(arms: dict[str, dict[str, float]] = ARMS) -> Params:

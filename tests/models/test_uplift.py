@@ -10,7 +10,7 @@ import pytest
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
 from rapport.models.logged import Logged
-from rapport.models.uplift import LEAST_DECISIONS, LinearEffect, UpliftModel, fit_uplift
+from rapport.models.uplift import LEAST_DECISIONS, WIDER, LinearEffect, UpliftModel, fit_uplift
 
 TRAINING = Training(Learner(rounds=40, learning_rate=0.1, leaves=7, min_leaf_rows=30), 4, 1, ())
 ARMS = ("none", "call", "mail")
@@ -50,7 +50,7 @@ def test_constant_effects_are_recovered_within_three_standard_errors() -> None:
     """40 statements at 3 standard errors are all true in 90 % of runs; the seeds are fixed."""
     truth = np.array([6.0, -4.0])
     z = np.array([
-        (line.mean - effect) / np.sqrt(line.var_mean)
+        (line.average - effect) / np.sqrt(line.var_average)
         for seed in range(20)
         for line, effect in zip(lines_of(fit_uplift(logged(1200, seed, truth)[0], TRAINING)), truth, strict=True)
     ])  # fmt: skip
@@ -87,19 +87,15 @@ def test_heterogeneous_effects_are_ranked() -> None:
 
 def test_no_effect_fades_to_no_gain() -> None:
     """Where no arm does anything, slopes shrink and nobody is promised what the noise alone would promise."""
-    slopes, promised, noise = [], [], []
+    promised = []
     for seed in range(10):
         made, _ = logged(1200, 100 + seed)
         model = fit_uplift(made, TRAINING)
-        mu, effect, error = model.predict(made.X, 1)
-        slopes += [line.slope for line in lines_of(model)]
+        _, effect, error = model.predict(made.X, 1)
         promised.append(effect.max(axis=1).mean())
-        noise.append((mu - mu[:, [0]]).max(axis=1).mean())
-        # the best of three averages, two of them noise of about `error`, is within three of the larger
         assert promised[-1] < 3 * error[:, 1:].max(axis=1).mean()
-    assert np.median(slopes) == 0.0
-    assert np.mean(slopes) < 0.2
-    assert np.mean(promised) < 0.6 * np.mean(noise)  # 0.36 measured
+    # An average effect of 480 rows against 480 has a standard error of 0.65, the better of two noises a mean of 0.4.
+    assert np.mean(promised) < 0.2
 
 
 def test_real_heterogeneity_keeps_its_slope() -> None:
@@ -148,7 +144,8 @@ def test_an_effect_is_that_of_the_eligible() -> None:
     eligible = np.column_stack([np.ones((3000, 2), dtype=bool), may])
     line = fit_uplift(replace(made, money=money, eligible=eligible), TRAINING).effects[1]
     assert line is not None
-    assert abs(line.mean - 30.0) < 3 * np.sqrt(line.var_mean)
+    assert abs(line.average - 30.0) < 3 * np.sqrt(line.var_average)
+    assert abs(line.mean - 30.0) < 2.0
 
 
 def test_doubled_rows_of_a_stakeholder_do_not_halve_the_variance() -> None:
@@ -163,14 +160,16 @@ def test_doubled_rows_of_a_stakeholder_do_not_halve_the_variance() -> None:
     slow = replace(TRAINING, learner=TRAINING.learner.model_copy(update={"rounds": 5}))
     once, often = (lines_of(fit_uplift(log, slow)) for log in (made, copied))
     for a, b in zip(once, often, strict=True):
-        assert b.var_mean == pytest.approx(a.var_mean, rel=0.2)
+        assert b.var_average == pytest.approx(a.var_average, rel=0.2)
 
 
 def test_the_line_and_its_error_by_hand() -> None:
-    line = LinearEffect(mean=2.0, slope=0.5, centre=10.0, var_mean=0.09, var_slope=0.04, covariance=0.01)
+    line = LinearEffect(mean=2.0, slope=0.5, centre=10.0, var_mean=0.09, var_slope=0.04, average=2.1, var_average=0.1)
     contrast = np.array([10.0, 12.0, 8.0])
     assert line.effect(contrast).tolist() == [2.0, 3.0, 1.0]
-    assert line.standard_error(contrast) == pytest.approx(np.sqrt([0.09, 0.09 + 0.16 + 0.04, 0.09 + 0.16 - 0.04]))
+    variance = np.array([0.0, 1.0, 0.0])
+    expected = np.sqrt([0.09, 0.09 + 0.16 + WIDER**2, 0.09 + 0.16])
+    assert line.standard_error(contrast, variance) == pytest.approx(expected)
 
 
 def test_files_give_identical_predictions() -> None:
@@ -218,7 +217,7 @@ def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
     blind = fit_uplift(replace(both, iteration=np.zeros(6000, dtype=np.int64)), TRAINING)
     assert [line.var_slope for line in lines_of(blind)] != [line.var_slope for line in lines_of(told)]
     for precise, vague in zip(lines_of(told), lines_of(blind), strict=True):
-        assert precise.var_mean < vague.var_mean / 2
+        assert precise.var_average < vague.var_average / 2
 
 
 @pytest.mark.parametrize(("arm", "rows"), [(0, 1), (2, 300)])
@@ -236,5 +235,5 @@ def test_an_iteration_that_cannot_tell_its_variance_weighs_nothing(arm: int, row
         iteration=np.repeat([0, 1], [len(pilot), len(few)]),
     )
     line = lines_of(fit_uplift(both, TRAINING))[0]
-    assert line.mean == pytest.approx(alone.mean, abs=1.5)
-    assert line.var_mean == pytest.approx(alone.var_mean, rel=0.3)
+    assert line.average == pytest.approx(alone.average, abs=1.5)
+    assert line.var_average == pytest.approx(alone.var_average, rel=0.3)

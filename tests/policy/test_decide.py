@@ -47,7 +47,7 @@ def params(decision: dict[str, object], seed: int = 1, **arms: dict[str, object]
 
 
 def told(decision: dict[str, object], seed: int = 1, **arms: dict[str, object]) -> Told:
-    return Told(params(decision, seed, **arms), Encoding((), {}), ChurnModel(None, 0.0, 0.0), None, "f00d")
+    return Told(params(decision, seed, **arms), Encoding((), {}), ChurnModel(None, None, (0.0, 0.0), 0.0), None, "f00d")
 
 
 def people(rows: int = 4, **changes: object) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rapport.evaluation.drift import SOME, STRONG
-from rapport.report.features import ARM, TOP, feature_panel, gain_shares
+from rapport.report.features import TOP, feature_panel, gain_shares
 from rapport.report.page import render_page
 
 HOSTILE = "<script>alert(1)</script>"
@@ -48,11 +48,10 @@ def section(page):
 
 def test_features_stand_by_what_the_models_use_them_and_then_as_declared():
     features = [declared(name) for name in "abcd"]
-    panel = feature_panel(features, [], {"churn": {"a": 1.0, "b": 3.0}, "uplift": {"c": 0.9, ARM: 0.1}})
+    panel = feature_panel(features, [], {"churn": {"a": 1.0, "b": 3.0}, "uplift": {"c": 1.0}})
     assert [row.name for row in panel.rows] == ["c", "b", "a", "d"]
-    assert [row.importance for row in panel.rows] == [("–", "90.0 %"), ("75.0 %", "–"), ("25.0 %", "–"), ("–", "–")]
+    assert [row.importance for row in panel.rows] == [("–", "100.0 %"), ("75.0 %", "–"), ("25.0 %", "–"), ("–", "–")]
     assert panel.importances == ("churn", "outcomes")
-    assert panel.arm_share == "10.0 %"
     assert panel.drifts == panel.moved == ()
 
 
@@ -60,7 +59,6 @@ def test_without_a_model_that_ranks_the_order_is_that_of_the_declarations():
     panel = feature_panel([declared(name) for name in "ba"], [], {"churn": {}, "uplift": {"a": 0.0}})
     assert [row.name for row in panel.rows] == ["b", "a"]
     assert panel.importances == ()
-    assert panel.arm_share == ""
 
 
 def test_models_count_alike_whatever_the_unit_of_their_gain():
@@ -102,7 +100,7 @@ def test_the_page_shows_the_most_used_and_the_others_one_click_away(finished):
         finished,
         features=[declared(name, window_days=None if name == "f00" else 30) for name in names],
         importance={name: float(at) for at, name in enumerate(names)},
-        outcome_importance={"f00": 0.0, "f01": 0.6, ARM: 0.4},
+        outcome_importance={"f00": 0.0, "f01": 1.0},
         drift=[drifted(name, 0.3) for name in names],
     )
     part = section(render_page(run))
@@ -111,12 +109,11 @@ def test_the_page_shows_the_most_used_and_the_others_one_click_away(finished):
     assert [row[0].split()[0] for row in rows] == ["f01", *(f"f{at:02d}" for at in range(TOP + 1, 2, -1))]
     assert rows[0] == [
         "f01 meaning of f01 unit: events; window: 30 days; source: use; absent counts as zero",
-        "0.7 %", "60.0 %", "0.300 strong; noise 0.010", "0.300 strong; noise 0.010", "50.0 %", "25.0 %",
+        "0.7 %", "100.0 %", "0.300 strong; noise 0.010", "0.300 strong; noise 0.010", "50.0 %", "25.0 %",
     ]  # fmt: skip
     assert "The other 2 of 17 features" in folded
     assert [row[0].split()[0] for row in Seen(folded).rows if len(row) == 7][1:] == ["f02", "f00"]
     assert "window: –" in folded
-    assert "the arm itself brought 40.0 %" in " ".join(shown.split())
 
 
 def test_few_features_are_all_shown_at_once(finished):

@@ -1,0 +1,157 @@
+"""Ridge lines per arm on the basis columns, out of fold and whole, with their posterior covariance.
+
+One Newton step from the scores so far: slopes = (H + λI)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
+z the basis columns and a 1. Leaving a fold out subtracts its sums. The posterior covariance (H + λI)⁻¹, λ by marginal
+likelihood, gives intervals whose coverage is right on average over rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Study
+from .basis import Basis
+from .logged import Floats
+
+PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+_CHUNK = 65_536
+_BLOCK = 256
+Small = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Slopes of the basis columns and the constant, shape (k, q + 1), and their covariance, (k, q + 1, q + 1)."""
+
+    slopes: Small
+    covariance: Small
+
+    def predict(self, wide: Small) -> Small:
+        """Return each arm's line, shape (n, k); `wide` is of `widened`."""
+        return rowwise(wide, np.ascontiguousarray(self.slopes.T))
+
+    def variance(self, wide: Small) -> Small:
+        """Return each line's posterior variance, shape (n, k)."""
+        found = np.empty((len(wide), len(self.slopes)), dtype=np.float32)
+        for arm, matrix in enumerate(self.covariance):
+            found[:, arm] = np.einsum("nq,nq->n", rowwise(wide, matrix), wide)
+        return np.maximum(found, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the lines as a JSON-ready mapping; of the covariance the lower triangle."""
+        lower = np.tril_indices(self.slopes.shape[1])
+        return {"slopes": _short(self.slopes), "covariance": _short(self.covariance[:, *lower])}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Lines":
+        """Return the lines that `as_dict` described."""
+        slopes = np.array(document["slopes"], dtype=np.float32)
+        lower = np.tril_indices(slopes.shape[1])
+        covariance = np.zeros((len(slopes), slopes.shape[1], slopes.shape[1]), dtype=np.float32)
+        covariance[:, *lower] = document["covariance"]
+        covariance[:, *lower[::-1]] = covariance[:, *lower]
+        return cls(slopes, covariance)
+
+
+def _short(array: Small) -> list[list[float]]:
+    """Return rows of numbers as the shortest decimals that give the same float32 again."""
+    return [[float(str(number)) for number in row] for row in array]
+
+
+def widened(basis: Basis, X: NDArray[np.float32]) -> Small:
+    """Return the basis columns and a column of ones, shape (n, q + 1)."""
+    wide = np.ones((len(X), len(basis) + 1), dtype=np.float32)
+    wide[:, :-1] = basis.columns(X)
+    return wide
+
+
+def rowwise(left: Small, right: Small) -> Small:
+    """Return left @ right in blocks of one size, so that a row's result is the same whatever the batch around it."""
+    product = np.empty((len(left), right.shape[1]), dtype=np.float32)
+    for first in range(0, len(left), _BLOCK):
+        block = left[first : first + _BLOCK]
+        if len(block) < _BLOCK:
+            block = np.vstack([block, np.zeros((_BLOCK - len(block), left.shape[1]), dtype=np.float32)])
+        product[first : first + _BLOCK] = (block @ right)[: len(left) - first]
+    return product
+
+
+def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
+    """Return the lines, and every row's line under each arm out of fold, shape (n, k).
+
+    Args:
+        study: n rows.
+        start: score of each row under its own arm so far, shape (n,).
+        basis: q columns.
+    """
+    hessian, gradient = _sums(study, start, basis)
+    all_hessian, all_gradient = hessian.sum(axis=1), gradient.sum(axis=1)
+    left_out = np.stack([
+        _ridge(all_hessian[:, None] - hessian, all_gradient[:, None] - gradient, penalty) for penalty in PENALTIES
+    ]).astype(np.float32)  # fmt: skip
+    best = _best_penalty(study, start, basis, left_out)
+    each = np.arange(study.arms)
+    lines = np.empty((len(start), study.arms), dtype=np.float32)
+    for part, wide in _chunks(study, basis):
+        for k in range(study.folds):
+            rows = study.fold[part] == k
+            lines[part][rows] = wide[rows] @ left_out[best, each, k].T
+    whole = np.stack([_ridge(all_hessian, all_gradient, penalty) for penalty in PENALTIES])
+    covariance = np.stack([_posterior(*sums) for sums in zip(all_hessian, all_gradient, strict=True)])
+    return Lines(whole[best, each].astype(np.float32), covariance.astype(np.float32)), lines
+
+
+def _sums(study: Study, start: Floats, basis: Basis) -> tuple[Floats, Floats]:
+    """Return H, shape (arms, folds, q + 1, q + 1), and g, (arms, folds, q + 1)."""
+    q = len(basis) + 1
+    hessian, gradient = np.zeros((study.arms, study.folds, q, q)), np.zeros((study.arms, study.folds, q))
+    counts = study.seen & study.apt
+    for part, wide in _chunks(study, basis):
+        slope, curve = (array.astype(np.float32) for array in study.link.working(start[part], study.y[part]))
+        for arm in range(study.arms):
+            for k in range(study.folds):
+                rows = counts[part] & (study.arm[part] == arm) & (study.fold[part] == k)
+                hessian[arm, k] += wide[rows].T @ (wide[rows] * curve[rows, None])
+                gradient[arm, k] += wide[rows].T @ slope[rows]
+    return hessian, gradient
+
+
+def _best_penalty(study: Study, start: Floats, basis: Basis, left_out: Small) -> NDArray[np.int64]:
+    """Return the index of each arm's penalty with the largest likelihood out of fold, shape (arms,)."""
+    gains = np.zeros((len(PENALTIES), study.arms))
+    counts = study.seen & study.apt
+    for part, wide in _chunks(study, basis):
+        arm, rows = study.arm[part], counts[part]
+        for at, slopes in enumerate(left_out):
+            line = np.einsum("nq,nq->n", wide, slopes[arm, study.fold[part]])
+            gain = study.link.log_likelihood(start[part] + line, study.y[part])
+            gains[at] += np.bincount(arm[rows], gain[rows], study.arms)
+    return np.asarray(gains.argmax(axis=0))
+
+
+def _chunks(study: Study, basis: Basis) -> Iterator[tuple[slice, Small]]:
+    for first in range(0, len(study.X), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        yield part, widened(basis, study.X[part])
+
+
+def _ridge(hessian: Floats, gradient: Floats, penalty: float) -> Floats:
+    eye = penalty * np.eye(hessian.shape[-1])
+    return np.asarray(np.linalg.solve(hessian + eye, gradient[..., None])[..., 0])
+
+
+def _posterior(hessian: Floats, gradient: Floats) -> Floats:
+    """Return (H + λI)⁻¹ with the λ of the largest marginal likelihood; the constant is not shrunk."""
+    values, vectors = np.linalg.eigh(hessian)
+    values = np.maximum(values, 0.0)
+    along = vectors.T @ gradient
+    likelihoods = [
+        float((along**2 / (values + penalty)).sum() - np.log1p(values / penalty).sum()) for penalty in PENALTIES
+    ]
+    prior = np.full(len(values), PENALTIES[int(np.argmax(likelihoods))])
+    prior[-1] = PENALTIES[0]
+    inverse = np.linalg.inv(hessian + np.diag(prior))
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)

@@ -1,0 +1,73 @@
+"""What arms add on the score's scale: found where it is, nothing where it is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rapport.contracts.params import Learner
+from rapport.models.base import Study, fit_base
+from rapport.models.basis import Basis
+from rapport.models.boosting import Training, binned
+from rapport.models.departures import fit_departures
+from rapport.models.lines import rowwise, widened
+from rapport.models.links import Link
+
+TRAINING = Training(Learner(rounds=60, learning_rate=0.1, leaves=7, min_leaf_rows=30), 4, 1, ())
+ROWS = 6000
+
+
+def study(strength: float, seed: int = 1) -> tuple[Study, np.ndarray]:
+    """Yes or no of three arms; arm 1 adds 1·strength, arm 2 adds strength × the second feature, on the logit."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(ROWS, 4)).astype(np.float32)
+    arm = rng.integers(0, 3, ROWS)
+    departure = strength * np.column_stack([np.zeros(ROWS), np.ones(ROWS), X[:, 1]])
+    score = 0.8 * X[:, 0] + departure[np.arange(ROWS), arm]
+    y = (rng.random(ROWS) < 1 / (1 + np.exp(-score))).astype(float)
+    everyone = np.ones(ROWS, dtype=bool)
+    made = Study(Link("logit"), y, everyone, arm, 3, everyone, rng.integers(0, 3, ROWS), 3, X, binned(X, TRAINING))
+    return made, departure
+
+
+def contrasts(made: Study) -> np.ndarray:
+    """Return the scores under arms 1 and 2 less that under the control, from the whole model, shape (n, 2)."""
+    base, scores, _ = fit_base(made, TRAINING)
+    basis = Basis.fit(made.X, range(4), ())
+    departures, under = fit_departures(made, scores, basis, TRAINING)
+    assert under.shape == (ROWS, 3)
+    assert base.slope > 0.5
+    added = departures.predict(made.X, widened(basis, made.X), 1)
+    return added[:, 1:] - added[:, :1]
+
+
+def test_departures_are_found() -> None:
+    made, truth = study(1.0)
+    found = contrasts(made)
+    # Log-odds of 2,000 against 2,000 rows have a standard error of about 0.07.
+    assert found[:, 0].mean() == pytest.approx(1.0, abs=0.25)
+    assert np.corrcoef(found[:, 1], truth[:, 2])[0, 1] > 0.9
+    assert np.abs(found[:, 0] - 1.0).mean() < 0.35
+
+
+def test_nothing_is_found_where_there_is_nothing() -> None:
+    """Mean size of the contrast over five null studies; the one above has 0.9."""
+    sizes = [np.abs(contrasts(study(0.0, seed)[0])).mean() for seed in range(10, 15)]
+    assert np.mean(sizes) < 0.1
+
+
+def test_rows_whose_arm_was_not_meant_for_them_say_nothing() -> None:
+    made, _ = study(1.0)
+    odd = made.X[:, 3] > 0.5
+    spoilt = replace(made, y=np.where(odd & (made.arm == 1), 0.0, made.y))
+    kept = contrasts(replace(spoilt, apt=~(odd & (made.arm == 1))))[~odd, 0].mean()
+    assert kept == pytest.approx(1.0, abs=0.3)
+    assert contrasts(spoilt)[:, 0].mean() < 0.7
+
+
+def test_products_by_row_do_not_depend_on_the_batch() -> None:
+    rng = np.random.default_rng(5)
+    left, right = rng.normal(size=(700, 60)).astype(np.float32), rng.normal(size=(60, 60)).astype(np.float32)
+    whole = rowwise(left, right)
+    np.testing.assert_allclose(whole, left @ right, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(np.vstack([rowwise(left[[row]], right) for row in range(0, 700, 9)]), whole[::9])
