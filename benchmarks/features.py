@@ -167,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, nargs="+", default=[1, 10, 100], help="millions")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--pandas-up-to", type=int, default=10, help="millions")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "rapport-benchmark")
     parser.add_argument("--case", help=argparse.SUPPRESS)
@@ -182,7 +183,8 @@ def main() -> None:
         path = given.folder / f"history_{millions}m.parquet"
         if not path.exists():
             make(millions * 1_000_000, path)
-        cases = [case for case in CASES if case != "pandas" or millions <= given.pandas_up_to]
+        chosen = ["floor", *(case for case in given.cases if case != "floor")]
+        cases = [case for case in chosen if case != "pandas" or millions <= given.pandas_up_to]
         rounds = [{case: measured(case, path, millions * 1_000_000) for case in cases} for _ in range(given.rounds)]
         for case in cases:
             ratio = np.median([each[case]["seconds"] / each["floor"]["seconds"] for each in rounds])
