@@ -29,7 +29,7 @@ def held_out(name: str, folder: Path) -> dict[str, Any]:
         os.chdir(project)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                configure.main(name, str(folder.resolve()))
+                configure.main(name, str(folder))
                 for stage in (ingest, featurize, train, evaluate):
                     stage.main()
             metrics: dict[str, Any] = json.loads(Path("data/evaluation/metrics.json").read_text())
@@ -54,7 +54,7 @@ def main() -> None:
              "logistic regression", "ours ahead by"]  # fmt: skip
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for name in given.names:
-        churn = held_out(name, given.datasets / name)
+        churn = held_out(name, given.datasets.resolve() / name)
         rivals = [
             f"{shown(each['auc'])} | {shown(each['ours_minus_this'])}"
             for each in (churn["baselines"][key] for key in ("best_single_feature", "logistic_regression"))

@@ -4,7 +4,8 @@
 events a stakeholder over two years, six event types, four channels, three types with values, one event in fifty known
 a day late. Cases: `floor`, a bare DuckDB scan and group-by by stakeholder and event type over the same Parquet (count,
 sum of values, latest time); `ours`, the default catalogue at one as-of instant; `ours, 4 instants`, the same for four
-snapshots in one pass; `pandas`, the same features with group-bys, at sizes that pandas can do.
+snapshots in one pass; `pandas`, most of
+them (no slopes, totals over types or shares) with group-bys, at sizes that pandas can do.
 """
 
 import argparse
@@ -105,7 +106,7 @@ def _ours(path: Path, events: int, settings: Params, tables: Callable[[Featurize
 
 
 def by_pandas(path: Path, _: int) -> int:
-    """Make the same features of event types, contacts and the relationship with pandas group-bys; return the cells."""
+    """Make most of the features of event types, contacts and the relationship with group-bys; return the cells."""
     as_of = int(pd.Timestamp(AS_OF, tz="UTC").timestamp()) * 1_000_000
     events = pd.read_parquet(path)
     events = events[(events["at"] < as_of) & (events["known"] < as_of)]

@@ -9,7 +9,7 @@ from .features.history import Codes
 from .features.labels import absent_outcomes
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
-from .store.frames import read_frame, write_parts
+from .store.frames import check_file, read_frame, write_parts
 from .store.project import FEATURES, TABLES, load_params
 
 app = new_app("Build point-in-time features at each decision, at snapshots, and at as_of for everyone.")
@@ -23,6 +23,7 @@ def main() -> None:
     for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
     stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
+    check_file(TABLES / "history.parquet")
     with open_engine(TABLES / "history.parquet", params) as engine:
         made = Featurizer(stakeholders, codes, engine, params)
         write_json(FEATURES / "features.json", [feature.as_dict() for feature in made.features])

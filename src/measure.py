@@ -11,7 +11,7 @@ from .features.kpis import measure
 from .policy.eligibility import costs
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
-from .store.frames import read_frame, write_frame
+from .store.frames import check_file, read_frame, write_frame
 from .store.project import KPIS, TABLES, load_params
 
 app = new_app(
@@ -28,6 +28,7 @@ def main() -> None:
         say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
     stakeholders = read_frame(TABLES / "stakeholders.parquet")
     arm_costs = costs(stakeholders, params.interventions)
+    check_file(TABLES / "history.parquet")
     with open_engine(TABLES / "history.parquet", params) as engine:
         measured = measure(stakeholders, codes, engine, arm_costs, params)
     for name, count in measured.astray.items():

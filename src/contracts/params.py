@@ -154,8 +154,8 @@ class Kpis(Section):
     @model_validator(mode="after")
     def _scales_and_periods(self) -> "Kpis":
         for name, (low, high) in self.surveys.items():
-            if low >= high:
-                raise ValueError(f"the scale of survey {name!r} as [lowest, highest]")
+            if high - low < 2:
+                raise ValueError(f"the scale of survey {name!r} as [lowest, highest], three steps of 1 or more")
         if not 1 <= self.periods <= 52:
             raise ValueError("window_days must hold 1 to 52 times period_days")
         return self

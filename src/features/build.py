@@ -1,6 +1,7 @@
 """From checked tables to the three tables of rows: decisions, snapshots and today's population.
 
-Key columns come first, then the features; the features of a row depend on nothing known at or after its as-of instant.
+Key columns come first, then the features; those of the history depend on nothing known at or after the row's as-of
+instant. Attributes are as exported.
 A table is made some stakeholders at a time, so that memory depends neither on their number nor on their events'.
 """
 
@@ -49,7 +50,9 @@ class Featurizer:
         self._material = material_of(codes, engine, params)
         declared = declarations(self._material)
         self._attributes = attributes(stakeholders, params, {_TENURE.name, *(each.name for each in declared)})
-        self.features = [*attribute_features(self._attributes, params), _TENURE, *declared]
+        left_out = "since" in {*params.features.exclude, *params.features.audit_only}
+        tenure = [] if left_out else [_TENURE]
+        self.features = [*attribute_features(self._attributes, params), *tenure, *declared]
 
     def decisions(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         """Yield the mature logged decisions of the canonical table: keys, outcome, features."""

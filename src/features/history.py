@@ -22,7 +22,7 @@ NO_CODE = -1  # of a type that never occurs, and of an event without a channel
 _TOGETHER = {"activity": "all events", "contacts": "all contacts", "responses": "responses", "refusals": "refusals"}
 STORED = pa.schema(
     [("stakeholder", pa.int32()), ("at", pa.int64()), ("known", pa.int64()), ("position", pa.int64()),
-     ("type", pa.int16()), ("channel", pa.int16()), ("amount", pa.int64())]
+     ("type", pa.int32()), ("channel", pa.int32()), ("amount", pa.int64())]
 )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ class SparkEngine:
 
     def close(self) -> None:
         """Stop the session that this engine started."""
+        for view in ("history", "spine"):
+            self._session.catalog.dropTempView(view)
         self._folder.cleanup()
         if self._mine:
             self._session.stop()
@@ -81,7 +83,7 @@ def _session(threads: int, memory_gb: float) -> tuple[Any, bool]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else the workers take the first python3 on the path
     session = (
         SparkSession.builder.master(f"local[{threads}]").appName("rapport")
-        .config("spark.driver.memory", f"{max(1, int(memory_gb * 1024))}m")
+        .config("spark.driver.memory", f"{max(512, int(memory_gb * 1024))}m")
         .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", str(2 * threads)).config("spark.log.level", "ERROR")

@@ -201,3 +201,9 @@ def test_a_misspelt_attribute_to_leave_out_is_refused(section):
     with pytest.raises(ParamsError, match=r"features\.exclude and features\.audit_only: expected columns .*'gendre'"):
         build(params(**{section: ["gendre"]}), gender=["x", "y"])
     assert "gender" not in build(params(**{section: ["gender"]}), gender=["x", "y"]).names
+
+
+@pytest.mark.parametrize("key", ["exclude", "audit_only"])
+def test_the_beginning_of_the_relationship_can_be_left_out(key: str) -> None:
+    assert "tenure_days" in [each.name for each in build(params()).features]
+    assert "tenure_days" not in [each.name for each in build(params(**{key: ("since",)})).features]

@@ -403,6 +403,7 @@ def test_what_cannot_be_is_refused(kpis: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("kpis", "message"),
     [
+        ({"surveys": {"thumb": [0, 1]}}, r"kpis: expected the scale of survey 'thumb' as .*three steps of 1"),
         ({"surveys": {"nps": [10, 0]}}, r"kpis: expected the scale of survey 'nps' as \[lowest, highest\]"),
         ({"window_days": 6}, "window_days must hold 1 to 52 times period_days"),
         ({"window_days": 371}, "window_days must hold 1 to 52 times period_days"),

@@ -5,7 +5,9 @@ Spark lies beside the other packages (`make test` puts it there), so that this f
 
 import gc
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +60,20 @@ def rich_past() -> tuple[list[Event], Any]:
     return [*events, *more, fax, Event("cyd", AS_OF - 45 * DAY, AS_OF - 20 * DAY, "left")], log
 
 
+def java_version() -> int:
+    """Return the major version of the `java` on the path, 0 where there is none that runs."""
+    if shutil.which("java") is None:
+        return 0
+    told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(\d+)', told.stderr)
+    return int(found[1]) if told.returncode == 0 and found else 0
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
     """One local session for the file, started by an engine, with a zone that is not UTC."""
     absent = [] if SPARK.is_dir() else [f"no Spark in {SPARK}; `make test` puts it there"]
-    absent += [] if shutil.which("java") else ["no `java` on the path; Spark needs Java 17"]
+    absent += [] if java_version() >= 17 else ["no `java` from 17 on the path, which Spark needs"]
     if absent:
         assert not os.environ.get("CI"), f"CI must run the second engine: {absent[0]}"
         pytest.skip(absent[0])
