@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 SPARK := $(VENV)/spark
+COMPILE := uv pip compile -q -U --universal --no-header --no-annotate --python-version 3.11
 ITERATIONS ?= 3
 SOURCE ?=
 DATA ?=
@@ -64,8 +65,8 @@ test-slow: $(STAMP) ## the tests that take minutes
 	python -m pytest -q -m slow
 
 lock: $(STAMP) ## compile the requirements anew from pyproject.toml
-	uv pip compile -q -U --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o requirements/dev.txt
-	echo 'pyspark>=4,<4.4' | uv pip compile -q -U --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 - -o requirements/spark.txt
+	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	echo 'pyspark>=4,<4.4' | $(COMPILE) - -o requirements/spark.txt
 
 clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
 	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/assignments data/report data/truth

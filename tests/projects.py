@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rapport.store.project import overlay_params
+from rapport.contracts.params import Params, parse_params
+from rapport.sources.adapters import preset_path
+from rapport.store.project import overlay_params, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = {"source.stakeholders": 1500, "learner.rounds": 20, "learner.folds": 2, "evaluation.bootstrap": 50}
@@ -44,3 +46,10 @@ def run_stages(folder: Path) -> Path:
         for stage in (ingest, featurize, measure, train, evaluate, assign, render):
             stage.main()
     return folder
+
+
+def preset_params(source: str, folder: Path) -> Params:
+    """Return the params of a source's preset, its files lying in `folder`."""
+    document = read_yaml(REPOSITORY / "params.yaml") | read_yaml(preset_path(source))
+    document["source"]["path"] = str(folder)
+    return parse_params(document)

@@ -14,6 +14,7 @@ import pyarrow.parquet
 from ..contracts.cells import Origin
 from ..contracts.errors import InputError
 from ..contracts.params import Params
+from .dataset import Dataset
 from .raw import RawTables
 
 SUFFIXES = (".parquet", ".csv")
@@ -39,6 +40,20 @@ def read_files(params: Params) -> RawTables:
     frames = {name: frame for name, (frame, _) in tables.items()}
     origins = {name: origin for name, (_, origin) in tables.items()}
     return RawTables(frames["stakeholders"], frames["events"], frames.get("decisions"), origins)
+
+
+def read_sample(params: Params, dataset: Dataset) -> tuple[pd.DataFrame, Origin]:
+    """Read the one file of a dataset, in whichever of its forms lies in the folder `source.path`.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    paths = [Path(params.source.path) / file.name for file in dataset.files]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        fix = f"run `rapport fetch {dataset.name}`, or set `source.path` to the folder that holds it"
+        raise InputError(str(paths[0]), "the sample's file", "no file", fix)
+    return read_table([path], path)
 
 
 def read_table(parts: list[Path], name: Path) -> tuple[pd.DataFrame, Origin]:

@@ -9,15 +9,13 @@ ratings, rises and trainings are those of the year before. `YearsAtCompany` is l
 `EmployeeCount`, `Over18` and `StandardHours` because they are the same for everybody.
 """
 
-from pathlib import Path
-
 import pandas as pd
 
 from ..contracts.cells import Origin, as_number, missing_column, refuse
 from ..contracts.errors import InputError
 from ..contracts.params import Params
 from .dataset import Dataset, DatasetFile
-from .files import read_table
+from .files import read_sample
 from .raw import RawTables
 
 HR_ATTRITION = Dataset(
@@ -51,12 +49,7 @@ def read_hr_attrition(params: Params) -> RawTables:
     Raises:
         InputError: the file is missing, or is not the sample's.
     """
-    paths = [Path(params.source.path) / file.name for file in HR_ATTRITION.files]
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        fix = "run `rapport fetch hr_attrition`, or set `source.path` to the folder that holds it"
-        raise InputError(str(paths[0]), "the sample's file", "no file", fix)
-    return adapt_hr_attrition(*read_table([path], path))
+    return adapt_hr_attrition(*read_sample(params, HR_ATTRITION))
 
 
 def adapt_hr_attrition(rows: pd.DataFrame, origin: Origin) -> RawTables:

@@ -11,15 +11,13 @@ from the outcome and would leak it. `tenure` is left out because `since` says it
 less than a month) is missing.
 """
 
-from pathlib import Path
-
 import pandas as pd
 
 from ..contracts.cells import Origin, as_number, missing_column, refuse
 from ..contracts.errors import InputError
 from ..contracts.params import Params
 from .dataset import Dataset, DatasetFile
-from .files import read_table
+from .files import read_sample
 from .raw import RawTables
 
 TELCO = Dataset(
@@ -51,12 +49,7 @@ def read_telco(params: Params) -> RawTables:
     Raises:
         InputError: the file is missing, or is not the sample's.
     """
-    paths = [Path(params.source.path) / file.name for file in TELCO.files]
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        fix = "run `rapport fetch telco`, or set `source.path` to the folder that holds it"
-        raise InputError(str(paths[0]), "the sample's file", "no file", fix)
-    return adapt_telco(*read_table([path], path))
+    return adapt_telco(*read_sample(params, TELCO))
 
 
 def adapt_telco(rows: pd.DataFrame, origin: Origin) -> RawTables:

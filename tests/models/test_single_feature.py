@@ -122,8 +122,10 @@ def test_honest_features_pass() -> None:
 
 def test_a_name_of_its_own_for_everyone_tells_nothing() -> None:
     """Each value occurs once, so that its own churn rate is the outcome itself; the other half does not know it."""
-    alarm(np.arange(N), CHURNED, category=True)
-    alarm(np.arange(N) // 2, CHURNED, category=True)
+    for names in (np.arange(N), np.arange(N) // 2):
+        alarm(names, CHURNED, category=True)
+    with pytest.raises(InputError, match="feature attribute_status"):
+        alarm(np.where(CHURNED, 1, 2), CHURNED, category=True)  # the same alarm, where few names tell everything
 
 
 def test_few_leavers_or_stayers_tell_nothing() -> None:

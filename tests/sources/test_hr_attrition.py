@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
+from projects import preset_params
 from rapport.contracts.cells import Origin
 from rapport.contracts.errors import InputError
-from rapport.contracts.params import Params, parse_params
-from rapport.sources.adapters import preset_path, read_source
+from rapport.contracts.params import Params
+from rapport.sources.adapters import read_source
 from rapport.sources.hr_attrition import ATTRIBUTES, HR_ATTRITION, OBSERVED_AT, OUTCOME_AT, adapt_hr_attrition
 from rapport.sources.intake import Intake, take_in
 
@@ -25,18 +25,10 @@ ROWS = pd.DataFrame(
         "Attrition": ["Yes", "No", "Yes"],
     }
 )
-BASE = {
-    "source": {"kind": "simulated"},
-    "clock": {"as_of": "2025-04-01", "horizon_days": 90},
-    "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.6}, "retention_value": 300.0},
-    "interventions": {"control": "none", "arms": {"training": {}}},
-}
 
 
 def preset(folder: Path) -> Params:
-    sections = YAML(typ="safe").load(preset_path("hr_attrition"))
-    sections["source"]["path"] = str(folder)
-    return parse_params({**BASE, **sections})
+    return preset_params("hr_attrition", folder)
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
+from projects import preset_params
 from rapport.contracts.cells import Origin
 from rapport.contracts.errors import InputError
-from rapport.contracts.params import Params, parse_params
-from rapport.sources.adapters import preset_path, read_source
+from rapport.contracts.params import Params
+from rapport.sources.adapters import read_source
 from rapport.sources.files import read_table
 from rapport.sources.intake import Intake, take_in
 from rapport.sources.online_retail import ONLINE_RETAIL, adapt_online_retail, canonical_lines, counted_lines
@@ -45,18 +45,10 @@ YEARS = [(FIRST, Origin("first.csv")), (SECOND, Origin("second.parquet"))]
 SPELT = {"invoice": "Invoice", "code": "StockCode", "description": "Description", "quantity": "Quantity",
           "at": "InvoiceDate", "price": "Price", "customer": "Customer ID", "country": "Country"}  # fmt: skip
 PAST = pd.Timestamp("2011-03-15", tz="UTC")
-BASE = {
-    "source": {"kind": "simulated"},
-    "clock": {"as_of": "2025-04-01", "horizon_days": 90},
-    "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.6}, "retention_value": 300.0},
-    "interventions": {"control": "none", "arms": {"training": {}}},
-}
 
 
 def preset(folder: Path) -> Params:
-    sections = YAML(typ="safe").load(preset_path("online_retail"))
-    sections["source"]["path"] = str(folder)
-    return parse_params({**BASE, **sections})
+    return preset_params("online_retail", folder)
 
 
 @pytest.fixture(scope="module")
