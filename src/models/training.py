@@ -24,7 +24,7 @@ from .bundle import Bundle
 from .churn import fit_churn
 from .churn_baselines import RULE, baseline_columns
 from .encoding import Encoding
-from .logged import Floats, Logged, with_estimated_propensities
+from .logged import Floats, Logged, retention_values, with_estimated_propensities, worth_of
 from .single_feature import refuse_telltale
 from .uplift import LEAST_DECISIONS, fit_uplift
 
@@ -165,7 +165,7 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
         propensity=table["propensity"].to_numpy(dtype=np.float64),
         money=table["money"].to_numpy(dtype=np.float64),
         retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
-        retention_value=float(params.outcome.retention_value),
+        retention_value=retention_values(table, params),
         ids=table["stakeholder_id"],
         iteration=table["iteration"].to_numpy(dtype=np.int64),
         eligible=rows.eligible,
@@ -212,7 +212,7 @@ def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, train
     for k, (inside, others) in enumerate(logged.splits(training.learner.folds, training.seed)):
         say(f"uplift, held out: fold {k + 1} of {training.learner.folds}")
         mu[inside], effect[inside], error[inside] = fit_uplift(others, training).predict(
-            logged.X[inside], training.threads
+            logged.X[inside], worth_of(logged.retention_value, inside), training.threads
         )
         kept = risk_fold != k
         churn = fit_churn(risk.X[kept], risk.churned[kept], risk.ids[kept].reset_index(drop=True), training)
