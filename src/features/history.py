@@ -6,12 +6,13 @@ events of some stakeholders without the rest.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..contracts.errors import InputError
 from ..contracts.time import to_micros
@@ -101,40 +102,95 @@ def build_history(
         arms: the other arms of the catalogue.
 
     Returns:
-        stakeholder (position in the stakeholders table), at and known (microseconds), position (of the row), type and
-        channel (codes, NO_CODE without a channel), amount (AMOUNT_UNITS, nullable); all int64.
+        as `history_parts`, and `codes_of`.
 
     Raises:
         InputError: event types whose feature names collide.
     """
-    slugs = slugs_of(events["event_type"].unique(), arms)
-    types = sorted({*slugs.values(), *(contact_type(arm) for arm in arms)})
-    channels = sorted(events["channel"].dropna().unique())
-    ids = pd.Index(stakeholders["stakeholder_id"])
+    codes, slugs = codes_of([events], arms)
     received = decisions[decisions["intervention"] != control]
-    decided = to_micros(received["decided_at"]).to_numpy()
-    happened = {
+    (table,) = history_parts(stakeholders["stakeholder_id"], [events], received, codes, slugs)
+    return table, codes
+
+
+def codes_of(parts: Iterable[pd.DataFrame], arms: Sequence[str]) -> tuple[Codes, dict[str, str]]:
+    """Return the codes of event types, contacts and channels, and the slug of each event type.
+
+    Args:
+        parts: of the events, canonical.
+        arms: of the catalogue but the control.
+
+    Raises:
+        InputError: event types whose feature names collide.
+    """
+    event_types: set[str] = set()
+    channels: set[str] = set()
+    for events in parts:
+        event_types |= {*events["event_type"].unique()}
+        channels |= {*events["channel"].dropna().unique()}
+    slugs = slugs_of(event_types, arms)
+    types = sorted({*slugs.values(), *(contact_type(arm) for arm in arms)})
+    return Codes(tuple(types), tuple(sorted(channels))), slugs
+
+
+def history_parts(
+    stakeholder_ids: pd.Series, parts: Iterable[pd.DataFrame], received: pd.DataFrame, codes: Codes,
+    slugs: Mapping[str, str],
+) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """Yield the history by stakeholder and time, a part for each part of the events.
+
+    Args:
+        stakeholder_ids: sorted.
+        parts: of the events, canonical, by stakeholder, each with all events of its stakeholders.
+        received: canonical decisions for a contact.
+        codes, slugs: of the events.
+
+    Returns:
+        stakeholder (position in the stakeholders table), at and known (microseconds), position (of the row), type and
+        channel (codes, NO_CODE without a channel), amount (AMOUNT_UNITS, nullable); all int64.
+    """
+    ids, first, begin = pd.Index(stakeholder_ids), 0, 0
+    who = ids.get_indexer(pd.Index(received["stakeholder_id"]))
+    waiting = iter(parts)
+    events: pd.DataFrame | None = next(waiting)
+    while events is not None:
+        following = next(waiting, None)
+        # Contacts go with the part of their stakeholder, those of people without an event with one beside them.
+        end = len(ids) if following is None else int(ids.get_loc(following["stakeholder_id"].iloc[0]))
+        mine = (who >= begin) & (who < end)
+        happened, contacts = _happened(events, ids, codes, slugs), _contacts(received[mine], who[mine], codes)
+        table = pd.concat([happened, contacts], ignore_index=True)
+        order = ["stakeholder", "at", "known", "type", "amount", "channel"]
+        table = table.sort_values(order, kind="stable", ignore_index=True)
+        table.insert(3, "position", first + table.index.astype("int64"))
+        yield table
+        events, begin, first = following, end, first + len(table)
+
+
+def _happened(events: pd.DataFrame, ids: pd.Index, codes: Codes, slugs: Mapping[str, str]) -> pd.DataFrame:
+    types, channels = pd.Index(list(codes.types)), pd.Index(list(codes.channels), dtype="str")
+    columns = {
         "stakeholder": ids.get_indexer(pd.Index(events["stakeholder_id"])),
         "at": to_micros(events["occurred_at"]).to_numpy(),
         "known": to_micros(events["known_at"]).to_numpy(),
-        "type": pd.Index(types).get_indexer(pd.Index(events["event_type"].map(slugs))),
-        "channel": pd.Index(channels, dtype="str").get_indexer(pd.Index(events["channel"])),
+        "type": types.get_indexer(pd.Index(events["event_type"].map(slugs))),
+        "channel": channels.get_indexer(pd.Index(events["channel"])),
     }
-    contacts = {
-        "stakeholder": ids.get_indexer(pd.Index(received["stakeholder_id"])),
+    amount = (events["value"] * AMOUNT_UNITS).round().astype("Int64").reset_index(drop=True)
+    return pd.DataFrame(columns).astype("int64").assign(amount=amount)
+
+
+def _contacts(received: pd.DataFrame, who: NDArray[np.intp], codes: Codes) -> pd.DataFrame:
+    decided = to_micros(received["decided_at"]).to_numpy()
+    columns = {
+        "stakeholder": who,
         "at": decided,
         "known": decided,
-        "type": pd.Index(types).get_indexer(pd.Index("contact_" + received["intervention"].astype("str"))),
+        "type": pd.Index(list(codes.types)).get_indexer(pd.Index("contact_" + received["intervention"].astype("str"))),
         "channel": np.full(len(received), NO_CODE),
     }
-    both = {name: np.concatenate([happened[name], contacts[name]]).astype(np.int64) for name in happened}
-    amount = (events["value"] * AMOUNT_UNITS).round().astype("Int64")
     none = pd.Series(pd.NA, index=range(len(received)), dtype="Int64")
-    table = pd.DataFrame(both).assign(amount=pd.concat([amount, none], ignore_index=True))
-    order = ["stakeholder", "at", "known", "type", "amount", "channel"]
-    table = table.sort_values(order, kind="stable", ignore_index=True)
-    table.insert(3, "position", table.index.astype("int64"))
-    return table, Codes(tuple(types), tuple(channels))
+    return pd.DataFrame(columns).astype("int64").assign(amount=none)
 
 
 def stored(history: pd.DataFrame) -> pa.Table:
