@@ -8,7 +8,7 @@ from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.documents import write_json
-from .store.frames import as_table, write_evenly, write_frame
+from .store.frames import write_evenly, write_frame
 from .store.ledger import read_ledger
 from .store.project import TABLES, load_params
 
@@ -23,16 +23,15 @@ def main() -> None:
     taken = take_in(read_source(params), params, ledger)
     for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
-    codes, slugs = codes_of(taken.event_parts, list(params.interventions.arms))
+    codes, slugs = codes_of(taken.told.event_types, taken.told.channels, list(params.interventions.arms))
     received = taken.decisions[taken.decisions["intervention"] != params.interventions.control]
     history = history_parts(taken.stakeholders["stakeholder_id"], taken.event_parts, received, codes, slugs)
-    write_evenly(TABLES / "events.parquet", map(as_table, taken.event_parts))
+    write_evenly(TABLES / "events.parquet", taken.event_parts.tables())
     write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"])
     write_json(TABLES / "history.json", codes.as_dict())
     write_json(TABLES / "counts.json", taken.counts)
     say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
         f"decisions ({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
-
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
 from ..contracts.time import instant_micros
-from .event_log import PLACE, EventLog, Frames
+from .event_log import PLACE, EventLog, Frames, Told
 from .files import read_whole
 from .pieces import Pieces, Undecided
 from .raw import RawTables
@@ -34,6 +34,7 @@ class Intake:
         stakeholders: canonical, by stakeholder_id.
         event_parts: canonical, by stakeholder_id, occurred_at and then all other columns, whole stakeholders in each
             frame; known_at is never earlier than occurred_at.
+        told: event types and channels that occur, and counts.
         decisions: canonical, by decided_at, stakeholder_id, decision_id; may be empty.
         quarantine: table, row (from 1, within that table or ledger partition), stakeholder_id, reason, detail.
         counts: rows read, kept, dropped and set aside; and how many of the events kept look alike without an id to tell
@@ -42,6 +43,7 @@ class Intake:
 
     stakeholders: pd.DataFrame
     event_parts: Frames
+    told: Told
     decisions: pd.DataFrame
     quarantine: pd.DataFrame
     counts: dict[str, int]
@@ -83,19 +85,20 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
     decisions = _all_decisions(raw, ledger, arms)
     decisions_read = len(decisions)
 
-    settled = log.settle()
+    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
+    settled = log.settle(as_of)
+    told = settled.told
     conflicts = _aside(settled.conflicts, "event_id_conflict", "event_id")
     strangers = _aside(settled.strangers, "unknown_stakeholder", "event_type")
     known = decisions["stakeholder_id"].isin(stakeholders["stakeholder_id"])
     undecided = _aside(decisions[~known], "unknown_stakeholder", "intervention")
     decisions = decisions[known].reset_index(drop=True)
-    if not settled.kept:
+    if not told.rows:
         fix = "check that both tables write the ids the same way"
         raise InputError(raw.origin("events").name, "events of known stakeholders", "none", fix)
 
     _check_one_decision_at_a_time(decisions, raw)
-    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
-    later = _check_as_of(settled.parts, decisions, as_of, params.clock.horizon_days)
+    _check_as_of(told, decisions, params.clock.horizon_days)
     counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
@@ -103,10 +106,10 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
         "events_repeated": settled.repeated,
         "events_event_id_conflict": len(conflicts),
         "events_unknown_stakeholder": len(strangers),
-        "events": settled.kept,
-        "events_alike_without_id": settled.alike,
-        "events_known_before_they_happened": settled.early,
-        "events_after_as_of": later,
+        "events": told.rows,
+        "events_alike_without_id": told.alike,
+        "events_known_before_they_happened": told.early,
+        "events_after_as_of": told.later,
         "decisions_read": decisions_read,
         "decisions_unknown_stakeholder": len(undecided),
         "decisions": len(decisions),
@@ -116,7 +119,7 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
     quarantine = quarantine.sort_values(["table", "row"], kind="stable", ignore_index=True)
     decisions = decisions.drop(columns=PLACE)
     decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
-    return Intake(stakeholders, settled.parts, decisions, quarantine, counts)
+    return Intake(stakeholders, settled.parts, told, decisions, quarantine, counts)
 
 
 def _all_events(
@@ -186,28 +189,21 @@ def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> No
         raise InputError(_place(row, raw), "one decision per stakeholder and instant", got, fix)
 
 
-def _check_as_of(parts: Frames, decisions: pd.DataFrame, as_of: pd.Timestamp, horizon_days: int) -> int:
+def _check_as_of(told: Told, decisions: pd.DataFrame, horizon_days: int) -> None:
     """Refuse an as_of that the data do not reach: of the horizon before it, which outcomes come from, nothing is known.
 
     Only what was known before as_of has a say; one date far in the future would else vouch for any as_of.
-
-    Returns:
-        how many events happened or became known at or after as_of.
     """
-    later, first = 0, []
-    times = [decisions["decided_at"][decisions["decided_at"] < as_of].max()]
-    for events in parts:
-        before = events["known_at"] < as_of
-        later += int((~before).sum())
-        first.append(events["known_at"].min())
-        times.append(events["known_at"][before].max())
-    where, last = "params.yaml, clock.as_of", pd.Series(times).max()
-    if pd.isna(last):
-        expected = f"an instant after the first event became known ({min(first).isoformat()})"
+    where, as_of = "params.yaml, clock.as_of", told.as_of
+    decided = decisions["decided_at"][decisions["decided_at"] < as_of]
+    times = [*([] if told.last is None else [told.last]), *([decided.max()] if len(decided) else [])]
+    if not times:
+        known = "" if told.first is None else f" ({told.first.isoformat()})"
+        expected = f"an instant after the first event became known{known}"
         raise ParamsError(where, expected, as_of.isoformat(), "correct as_of, or take in the older data")
+    last = max(times)
     if as_of - last > pd.Timedelta(days=horizon_days):
         expected = f"an instant at most {horizon_days} days after the last thing known before it ({last.isoformat()})"
-        dates = f", or mend the dates of the {later:,} events known later" if later else ""
+        dates = f", or mend the dates of the {told.later:,} events known later" if told.later else ""
         fix = f"correct as_of, or take in the newer data{dates}"
         raise ParamsError(where, expected, as_of.isoformat(), fix)
-    return later

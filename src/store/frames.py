@@ -16,12 +16,7 @@ _ROWS_IN_GROUP = 2**20  # what a writer gives a row group by itself
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write a table without its index; the same table gives the same bytes."""
-    write_parts(path, [as_table(frame)])
-
-
-def as_table(frame: pd.DataFrame) -> pa.Table:
-    """Return a frame in the form in which it is written, without its index."""
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    write_parts(path, [pa.Table.from_pandas(frame, preserve_index=False)])
 
 
 def write_evenly(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:
