@@ -109,13 +109,18 @@ class ChurnRows:
         return latest
 
 
+def under_control(snapshots: pd.DataFrame) -> pd.Series:
+    """Return which snapshots teach the risk under the control, shape (n,): no intervention at the instant itself."""
+    return snapshots["contacts"] == 0
+
+
 def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
     """Return the snapshots at whose instant no intervention was received.
 
     Raises:
         InputError: there are none.
     """
-    untouched = snapshots[snapshots["contacts"] == 0].reset_index(drop=True)
+    untouched = snapshots[under_control(snapshots)].reset_index(drop=True)
     if untouched.empty:
         expected = "stakeholders without an intervention at an instant whose horizon is over"
         fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
