@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..contracts.params import Params
-from ..contracts.time import MICROS_PER_DAY, from_micros
+from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros
 from .attributes import attribute_features, attributes
 from .catalogue import declarations, expression
 from .declare import Feature
@@ -26,7 +26,7 @@ from .retention_worth import RetentionWorth
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 from .visible import HISTORY, SPINE
 
-ROWS_AT_ONCE = 100_000  # of a spine at most; more make nothing faster
+ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
 _BYTES_PER_CELL = 200  # that an engine holds for each feature of a row while it groups, rounded up
 _TENURE = Feature("tenure_days", "days since the relationship began", "days", "since")
 
@@ -67,18 +67,19 @@ class Featurizer:
 
     def population(self) -> Iterator[pa.Table]:
         """Yield everyone at `as_of`: keys, opted_out, iteration, features."""
-        for spine in self._parts(population_spine(self._people, self._params)):
+        parts = self._parts(population_spine(self._people, self._params))
+        for spine, (features,) in self._engine.query_parts([self._population_sql], parts):
             opted_out = self._people.stakeholders["opted_out"].to_numpy()[spine["stakeholder"]]
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
-            yield self._with_features(keys.assign(**self._worth_column(self._worth.of(spine))), spine)
+            yield self._with_features(keys.assign(**self._worth_column(self._worth.of(spine))), spine, features)
 
     def _learned(self, spine: pd.DataFrame) -> Iterator[pa.Table]:
-        for part in self._parts(spine):
-            found = self._engine.query(self._outcomes_sql, part).to_pandas()
+        queries = [self._outcomes_sql, self._features_sql]
+        for part, (found, features) in self._engine.query_parts(queries, self._parts(spine)):
             worth = self._worth.of(part)
-            known = outcomes(found, part, self._people, worth, self._params)
+            known = outcomes(found.to_pandas(), part, self._people, worth, self._params)
             known = known.assign(**self._worth_column(worth))
-            yield self._with_features(pd.concat([_keys(part), known], axis=1), part)
+            yield self._with_features(pd.concat([_keys(part), known], axis=1), part, features)
 
     def _worth_column(self, worth: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Return the column that says what each row's retention is worth, where rows differ in it."""
@@ -86,7 +87,8 @@ class Featurizer:
 
     def _parts(self, spine: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """Yield the rows of some stakeholders at a time, numbered anew; a stakeholder's rows stay together."""
-        room = int(self._params.memory_gb * 2**30 / (_BYTES_PER_CELL * len(self.features)))
+        memory = self._params.memory_gb * 2**30 / self._params.threads  # each thread has a part of its own
+        room = int(memory / (_BYTES_PER_CELL * len(self.features)))
         code, start = spine["stakeholder"].to_numpy(), 0
         while start < len(spine) or start == 0:
             last = min(start + max(min(room, ROWS_AT_ONCE), 1), len(spine)) - 1
@@ -99,16 +101,21 @@ class Featurizer:
         return self._engine.compile(expression(self._material, HISTORY, SPINE))
 
     @cached_property
+    def _population_sql(self) -> str:
+        as_of = instant_micros(self._params.clock.as_of)
+        return self._engine.compile(expression(self._material, HISTORY, SPINE, as_of))
+
+    @cached_property
     def _outcomes_sql(self) -> str:
         return self._engine.compile(outcome_expression(self._codes, self._params))
 
-    def _with_features(self, keys: pd.DataFrame, spine: pd.DataFrame) -> pa.Table:
+    def _with_features(self, keys: pd.DataFrame, spine: pd.DataFrame, features: pa.Table) -> pa.Table:
         """Return keys, attributes, tenure and the features of the history side by side."""
         code = spine["stakeholder"].to_numpy()
         began = self._people.since.to_numpy()[code]
         tenure = pd.Series((spine["as_of"].to_numpy() - began) / MICROS_PER_DAY, dtype=np.float64, name=_TENURE.name)
         mine = self._attributes.take(code).reset_index(drop=True)
-        found = self._engine.query(self._features_sql, spine).combine_chunks()
+        found = features.combine_chunks()
         table = pa.Table.from_pandas(pd.concat([keys, mine, tenure], axis=1), preserve_index=False)
         for name in found.column_names[1:]:
             table = table.append_column(name, found[name])

@@ -4,7 +4,7 @@ Counts and sums run over int64, so that the order in which threads add cannot ch
 float64 before, so that both engines divide the same numbers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,11 @@ class Engine(Protocol):
             sql: from `compile`.
             spine: columns row, stakeholder and as_of; only the events of its stakeholders are read. None reads all.
         """
+
+    def query_parts(
+        self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
+        """Yield each spine with the rows of each query, in order."""
 
     def close(self) -> None:
         """Free what the engine holds."""

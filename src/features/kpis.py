@@ -68,10 +68,10 @@ def measure(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, arm_costs:
     people = relationships(stakeholders, codes, engine, params)
     made = ingredients(codes, params)
     segment = segments(stakeholders, params)
-    counting, buying = (engine.compile(each) for each in (counts_expression(made, params), purchases_expression(made)))
+    queries = [engine.compile(each) for each in (counts_expression(made, params), purchases_expression(made))]
     parts = []
-    for spine in everyone_spine(people, instants(params)):
-        counts, bought = (in_spine_order(engine.query(sql, spine).to_pandas(), spine) for sql in (counting, buying))
+    for spine, found in engine.query_parts(queries, everyone_spine(people, instants(params))):
+        counts, bought = (in_spine_order(table.to_pandas(), spine) for table in found)
         parts.append(_row_kpis(spine, counts, bought, arm_costs, made, people, params))
     rows = pd.concat(parts, ignore_index=True)
     code = rows.pop("stakeholder").to_numpy()

@@ -29,6 +29,11 @@ def any_bit(bits: int) -> int:  # type: ignore[empty-body]
     """Return the bits that any row has set."""
 
 
+@ibis.udf.agg.builtin(name="count_if")
+def _how_often(true: bool) -> int:  # type: ignore[empty-body]
+    """Return how many rows have it true; cheaper than a filter before a count."""
+
+
 @ibis.udf.scalar.builtin(name="bit_count")
 def _count_bits(bits: int) -> int:  # type: ignore[empty-body]
     """Return how many bits are set."""
@@ -78,7 +83,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
     }
     for days in windows.days:
         recent = seen.age <= days * MICROS_PER_DAY
-        columns[f"n_{days}"] = seen.row.count(where=recent)
+        columns[f"n_{days}"] = how_often(recent)
         if valued:
             columns[f"sum_{days}"] = total_of(seen.amount, recent)
         if partly:
@@ -87,7 +92,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         columns["last"] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
     in_longest = seen.age <= windows.longest * MICROS_PER_DAY
     for name, code in channels.items():
-        columns[f"on_{name}"] = seen.row.count(where=in_longest & (seen.channel == code))
+        columns[f"on_{name}"] = how_often(in_longest & (seen.channel == code))
     return seen.group_by("row", "type").aggregate(**columns)
 
 
@@ -130,13 +135,18 @@ class Measured:
         return chosen.ifelse(self.table[measure], ibis.null("int64"))
 
 
+def how_often(true: Any) -> Any:
+    """Return the int64 number of rows for which a condition holds. DuckDB would count up to 128 bits."""
+    return _how_often(true).cast("!int64").cast("int64")
+
+
 def total_of(amount: Any, where: Any) -> Any:
     """Return the int64 sum of the amounts for which a condition holds, missing where it holds for none.
 
     DuckDB adds int64 up to 128 bits and rounds those beyond 2⁵³ in a way of its own. Ibis takes the sum for int64 and
     leaves out a cast to that, but not one by way of an int64 that is never missing.
     """
-    return amount.sum(where=where).cast("!int64").cast("int64")
+    return where.ifelse(amount, ibis.null("int64")).sum().cast("!int64").cast("int64")
 
 
 def days(micros: Any) -> Any:

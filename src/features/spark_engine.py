@@ -6,6 +6,7 @@ The session is the one that runs already, a cluster's for instance, or else a lo
 import os
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ class SparkEngine:
         events.createOrReplaceTempView("history")
         found: pa.Table = self._session.sql(sql).toArrow()
         return found
+
+    def query_parts(
+        self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
+        """Yield each spine with the rows of each query, one after the other: Spark spreads the work by itself."""
+        for spine in spines:
+            yield spine, [self.query(sql, spine) for sql in queries]
 
     def close(self) -> None:
         """Stop the session that this engine started."""

@@ -40,8 +40,13 @@ def visible(history: Table, spine: Table) -> Table:
 
 
 def visible_at(history: Table, instant: int) -> Table:
-    """Keep the events that had happened and were known strictly before one instant, the same for everyone."""
-    return history.filter(history.at < instant, history.known < instant)
+    """Keep the events that had happened and were known strictly before one instant, the same for everyone.
+
+    Returns:
+        columns of `history`; `age`: microseconds from the event to the instant, > 0.
+    """
+    seen = history.filter(history.at < instant, history.known < instant)
+    return seen.mutate(age=instant - seen.at)
 
 
 def known_at(history: Table, instant: int) -> Table:

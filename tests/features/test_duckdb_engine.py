@@ -25,6 +25,7 @@ from histories import (
     stakeholder_table,
 )
 from rapport.features import build as building
+from rapport.features import duckdb_engine
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
@@ -52,17 +53,20 @@ def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table
         assert population(engine).equals(plenty)
 
 
-def test_what_exceeds_the_memory_is_spilled_and_changes_nothing(plenty: pa.Table) -> None:
+def test_what_exceeds_the_memory_is_spilled_and_changes_nothing(
+    plenty: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somewhere on the way down the memory is too small without the disk and enough with it."""
     for memory_gb in (0.05, 0.045, 0.04, 0.035):
-        engine = DuckDBEngine(HISTORY, 1, memory_gb)
-        engine._connection.execute("SET max_temp_directory_size = '0KB'")
-        try:
-            assert population(engine).equals(plenty)
-        except duckdb.OutOfMemoryException:
-            break
-        finally:
-            engine.close()
+        with monkeypatch.context() as changed:
+            changed.setitem(duckdb_engine._SETTINGS, "max_temp_directory_size", "0KB")
+            engine = DuckDBEngine(HISTORY, 1, memory_gb)
+            try:
+                assert population(engine).equals(plenty)
+            except duckdb.OutOfMemoryException:
+                break
+            finally:
+                engine.close()
     else:
         pytest.fail("no memory was too small: this test says nothing about spilling")
     engine = DuckDBEngine(HISTORY, 1, memory_gb)
