@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..contracts.params import Params
@@ -115,7 +116,7 @@ class Featurizer:
         began = self._people.since.to_numpy()[code]
         tenure = pd.Series((spine["as_of"].to_numpy() - began) / MICROS_PER_DAY, dtype=np.float64, name=_TENURE.name)
         mine = self._attributes.take(code).reset_index(drop=True)
-        found = features.combine_chunks()
+        found = features.take(pc.sort_indices(features["row"]))
         table = pa.Table.from_pandas(pd.concat([keys, mine, tenure], axis=1), preserve_index=False)
         for name in found.column_names[1:]:
             table = table.append_column(name, found[name])

@@ -1,5 +1,6 @@
 """The catalogue: all features of histories in column order, as declarations and as one expression for any engine."""
 
+import ibis
 from ibis.expr.types import Table
 
 from .declare import Feature, Material, Pair
@@ -16,7 +17,7 @@ def declarations(material: Material) -> list[Feature]:
 
 
 def expression(material: Material, history: Table, spine: Table, instant: int | None = None) -> Table:
-    """Return `row` and every feature in float64, one row per spine row, sorted by `row`.
+    """Return `row` and every feature in float64, one row per spine row, in any order.
 
     Args:
         material: what there is to make features of.
@@ -26,17 +27,16 @@ def expression(material: Material, history: Table, spine: Table, instant: int | 
             paired with rows then. None: any rows.
     """
     wanted = history.filter(history.type.isin(list(material.codes.values())))
-    seen, key = visible(wanted, spine), "row"
-    if instant is not None:
-        seen, key = visible_at(wanted, instant), "stakeholder"
-        seen = seen.mutate(row=seen.stakeholder)
-    measured = _measured(material, seen)
-    pairs = _pairs(material, measured)
-    columns = {feature.name: found.cast("float64") for feature, found in pairs}
-    found = measured.table.group_by("row").aggregate(**columns).rename(whose="row")
-    zeros = {feature.name: 0.0 for feature, _ in pairs if feature.missing == "zero"}
-    rows = spine.select("row", "stakeholder").left_join(found, spine[key] == found.whose)
-    return rows.select("row", *columns).fill_null(zeros).order_by("row")
+    if instant is None:
+        seen, key = visible(wanted, spine), spine.row
+    else:
+        seen, key = visible_at(wanted, instant).mutate(row=ibis._.stakeholder), spine.stakeholder
+    # Rows without an event join as a row of no type; joined after the features, many columns would be looked up.
+    found = _measured(material, seen)
+    types = spine.select("row", whose=key).left_join(found.table.rename(whose="row"), "whose")
+    pairs = _pairs(material, Measured(types, material.codes))
+    made = types.group_by("row").aggregate(**{feature.name: each.cast("float64") for feature, each in pairs})
+    return made.fill_null({feature.name: 0.0 for feature, _ in pairs if feature.missing == "zero"})
 
 
 def _measured(material: Material, seen: Table) -> Measured:
