@@ -17,11 +17,6 @@ import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
 
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "preserve_insertion_order": False,
-    "autoinstall_known_extensions": False,
-}
-
 
 class DuckDBEngine:
     """Runs queries over one history on DuckDB."""
@@ -79,8 +74,13 @@ class _Database:
     """One database in memory that reads the history; connections of one database would share its threads."""
 
     def __init__(self, events: Path | pa.Table, threads: int, memory_gb: float, spill: str) -> None:
-        config = {**_SETTINGS, "threads": threads, "memory_limit": f"{memory_gb}GB", "temp_directory": spill}
-        self._connection = duckdb.connect(":memory:", config=config)
+        self._connection = duckdb.connect(":memory:", config={
+            "threads": threads,
+            "memory_limit": f"{memory_gb}GB",
+            "temp_directory": spill,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        })  # fmt: skip
         if isinstance(events, Path):
             text = str(events).replace("'", "''")
             self._events = f"read_parquet('{text}')"

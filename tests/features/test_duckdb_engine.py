@@ -25,7 +25,6 @@ from histories import (
     stakeholder_table,
 )
 from rapport.features import build as building
-from rapport.features import duckdb_engine
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
@@ -53,30 +52,30 @@ def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table
         assert population(engine).equals(plenty)
 
 
-def test_what_exceeds_the_memory_is_spilled_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:
     """Somewhere on the way down the memory is too small without the disk and enough with it."""
-    groups = "SELECT position, stakeholder, sum(type) AS types, max(known) AS known FROM history GROUP BY ALL"
-    question = f"SELECT count(*) AS n, sum(types) AS types, max(known) AS known FROM ({groups})"
-    expected = {"n": len(HISTORY), "types": HISTORY["type"].sum(), "known": HISTORY["known"].max()}
+    copies = "FROM history, range(5) AS copies(k) GROUP BY position, stakeholder, k"
+    question = (
+        f"SELECT count(*) AS n, max(known) AS known FROM (SELECT max(known) AS known, sum(type), min(channel) {copies})"
+    )
+    expected = [{"n": 5 * len(HISTORY), "known": HISTORY["known"].max()}]
 
-    def answer(memory_gb: float) -> dict[str, int]:
+    def answer(memory_gb: float, disk: str) -> list[dict[str, int]]:
         engine = DuckDBEngine(HISTORY, 1, memory_gb)
+        engine._whole._connection.execute(f"SET max_temp_directory_size = '{disk}'")
         try:
-            (found,) = engine.query(question).to_pylist()
-            return {name: int(number) for name, number in found.items()}
+            return engine.query(question).to_pylist()
         finally:
             engine.close()
 
-    for memory_gb in (0.03, 0.02, 0.015, 0.01):
-        with monkeypatch.context() as changed:
-            changed.setitem(duckdb_engine._SETTINGS, "max_temp_directory_size", "0KB")
-            try:
-                assert answer(memory_gb) == expected
-            except duckdb.OutOfMemoryException:
-                break
+    for memory_gb in (0.08, 0.06, 0.04):
+        try:
+            assert answer(memory_gb, "0KB") == expected
+        except duckdb.OutOfMemoryException:
+            break
     else:
         pytest.fail("no memory was too small: this test says nothing about spilling")
-    assert answer(memory_gb) == expected
+    assert answer(memory_gb, "1GB") == expected
 
 
 def test_what_was_spilled_is_removed() -> None:
