@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from .params import KINDS
+from .section import KINDS
 
 VALUE_BOUND = 1e12  # an event's value beyond this is a mistake, and exact sums of it would overflow
 REASONS = (
@@ -17,7 +17,13 @@ REASONS = (
     "no_gain",
     "budget",
     "capacity",
+    "quota",
+    "rate_gap",
+    "household",
     "cooldown",
+    "exclusion",
+    "contact_limit",
+    "refusal",
     "opted_out",
     "not_eligible",
     "explore",

@@ -6,6 +6,7 @@ from .declare import Feature, Material, Pair
 from .measures import Measured, per_type
 from .of_contacts import contact_features
 from .of_relationship import relationship_features
+from .of_rules import rule_columns
 from .of_types import type_features
 from .visible import HISTORY, SPINE, visible
 
@@ -16,7 +17,7 @@ def declarations(material: Material) -> list[Feature]:
 
 
 def expression(material: Material, history: Table, spine: Table) -> Table:
-    """Return `row` and every feature in float64, one row per spine row, sorted by `row`.
+    """Return `row`, every feature and the rules' columns in float64, one row per spine row, sorted by `row`.
 
     Args:
         material: what there is to make features of.
@@ -26,8 +27,11 @@ def expression(material: Material, history: Table, spine: Table) -> Table:
     measured = _measured(material, history, spine)
     pairs = _pairs(material, measured)
     columns = {feature.name: found.cast("float64") for feature, found in pairs}
+    of_rules = rule_columns(material, measured)
+    columns |= of_rules
     found = measured.table.group_by("row").aggregate(**columns)
     zeros = {feature.name: 0.0 for feature, _ in pairs if feature.missing == "zero"}
+    zeros |= {name: 0.0 for name in of_rules if "_count_" in name}
     return spine.select("row").left_join(found, "row").drop("row_right").fill_null(zeros).order_by("row")
 
 

@@ -24,6 +24,7 @@ BUNDLE = Path("data/bundle")
 OUT_OF_FOLD = Path("data/out_of_fold")
 EVALUATION = Path("data/evaluation")
 ASSIGNMENTS = Path("data/assignments/assignments.parquet")
+RULES = Path("data/assignments/rules.json")
 REPORT = Path("data/report/report.html")
 TRUTH = Path("data/truth")
 

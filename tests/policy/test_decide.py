@@ -13,8 +13,9 @@ from rapport.contracts.schemas import REASONS, assignments_schema
 from rapport.models.bundle import Bundle, Predictions
 from rapport.models.churn import ChurnModel
 from rapport.models.encoding import Encoding
-from rapport.policy.choose import Choice, Limits, choose
+from rapport.policy.choose import Choice, choose
 from rapport.policy.decide import decide, decision_ids
+from rapport.policy.limits import Constraints
 
 AS_OF = pd.Timestamp("2025-04-01", tz="UTC").as_unit("us")
 CALM = {"holdout": 0.0, "exploration": 0.0}
@@ -208,10 +209,10 @@ def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytes
     """
     plans: dict[bytes, Choice] = {}
 
-    def solved_once(gain: np.ndarray, cost: np.ndarray, limits: Limits, key: np.ndarray) -> Choice:
-        problem = gain.tobytes() + cost.tobytes() + repr(limits).encode()
+    def solved_once(gain: np.ndarray, cost: np.ndarray, constraints: Constraints, key: np.ndarray) -> Choice:
+        problem = gain.tobytes() + cost.tobytes() + repr(constraints).encode()
         if problem not in plans:
-            plans[problem] = choose(gain, cost, limits, key=key)
+            plans[problem] = choose(gain, cost, constraints, key)
         return plans[problem]
 
     monkeypatch.setattr("rapport.policy.decide.choose", solved_once)
@@ -230,7 +231,7 @@ def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytes
         logged[rows, arm] = now
         explored[rows, arm] |= result["reason"] == "explore"
     assert len(plans) == 1
-    assert next(iter(plans.values())).budget_price > 0
+    assert next(iter(plans.values())).prices["decision.budget"] > 0
     possible = ~np.isnan(logged)
     chance = np.nan_to_num(logged)
     assert chance.sum(axis=1) == pytest.approx(np.ones(n))

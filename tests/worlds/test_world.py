@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from rapport.contracts.errors import InputError
-from rapport.contracts.params import KINDS
+from rapport.contracts.section import KINDS
 from rapport.worlds import ARM_KINDS, ARMS, World, answer, initial_tables
 
 START = pd.Timestamp("2025-04-01", tz="UTC")
