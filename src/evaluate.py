@@ -14,7 +14,7 @@ from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
 from .policy.constraints import constraints_of
-from .policy.eligibility import costs
+from .policy.eligibility import costs, expected_costs
 from .policy.rules import permitted, rules_of
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
@@ -75,7 +75,8 @@ def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, populatio
     if not rows["decision_id"].equals(decisions["decision_id"]):
         raise RuntimeError("out-of-fold rows and decisions differ; run `dvc repro`")
     today = decisions.assign(as_of=params.clock.as_of, opted_out=False)
-    cost = costs(decisions, params.interventions)
+    success = {kind: _matrix(rows, kind, params) for kind in params.interventions.successes}
+    cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
     may = permitted(rules_of(today, params), cost.shape)[1]
     arm, propensity = rows["arm"].to_numpy(dtype=np.int64), rows["propensity"].to_numpy(dtype=float)
     logged = LoggedDecisions(rows["value"].to_numpy(dtype=float), arm, propensity, cost,

@@ -98,6 +98,11 @@ class Interventions(Section):
         """The control first, then the arms in catalogue order."""
         return (self.control, *self.arms)
 
+    @property
+    def successes(self) -> tuple[str, ...]:
+        """The kinds of success on which some arm's cost is due."""
+        return tuple(sorted({arm.cost_on for arm in self.arms.values()} - {"assignment"}))
+
 
 class MostContacts(Section):
     """At most so many contacts within the days before the decision and it together, over all arms or one channel's."""

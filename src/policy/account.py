@@ -16,8 +16,8 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
     Returns:
         stakeholders; rules: key, reason, `pairs` of stakeholder and arm it forbids, of these `alone` that no other rule
         does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned, `planned`
-        and `allowed` before the draws, `price` (money of gain per unit) and whether it is `binding`; plan: its value,
-        bound and gap; exploration and holdout: share asked for and found.
+        and `allowed` before the draws, `price` (money of gain per unit) and whether it is `binding`; spend: expected
+        money by arm; plan: its value, bound and gap; exploration and holdout: share asked for and found.
     """
     n = len(decided.arm)
     times = np.stack([rule.forbids for rule in decided.offer.rules]).sum(axis=0)
@@ -26,11 +26,13 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
          "used": decided.constraints.used(limit, decided.arm, decided.offer.cost)}
         for limit, use in zip(decided.constraints.limits, decided.plan.uses, strict=True)
     ]  # fmt: skip
+    paid = decided.offer.cost[np.arange(n), decided.arm]
     missed = max(decided.plan.bound - decided.plan.value, 0.0)
     return {
         "stakeholders": n,
         "rules": [_rule(rule, times) for rule in decided.offer.rules],
         "limits": limits,
+        "spend": {name: float(paid[decided.arm == at].sum()) for at, name in enumerate(params.interventions.names)},
         "plan": {"value": decided.plan.value, "bound": decided.plan.bound,
                  "gap": missed / max(abs(decided.plan.bound), 1e-12)},
         "exploration": {"asked": params.decision.exploration, "found": decided.exploration.share},

@@ -20,7 +20,7 @@ from ..contracts.time import to_micros
 from ..models.bundle import Bundle, Predictions
 from .choose import Choice, choose
 from .constraints import constraints_of
-from .eligibility import costs
+from .eligibility import costs, expected_costs
 from .explore import Exploration, explore, in_holdout, nearly_best
 from .limits import Constraints, Integers
 from .reasons import Texts, best_arm, planned_reasons
@@ -131,7 +131,7 @@ def deliberate(bundle: Bundle, table: pd.DataFrame) -> Decided:
 
 def make_offer(table: pd.DataFrame, predictions: Predictions, params: Params) -> Offer:
     """Return gains net of cost and who may receive what."""
-    cost = costs(table, params.interventions)
+    cost = expected_costs(costs(table, params.interventions), predictions.success, params.interventions)
     rules = rules_of(table, params)
     may, today = permitted(rules, cost.shape)
     gain = np.where(for_kind(rules, cost.shape), predictions.effect - cost, np.nan)

@@ -1,11 +1,15 @@
 """What an arm costs whom, and whose kind may receive it; matrices have one column per name of `Interventions.names`."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.errors import InputError
 from ..contracts.rules import Arm, Interventions
+
+Floats = NDArray[np.float64]
 
 
 def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float64]:
@@ -18,6 +22,21 @@ def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float
     for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
         matrix[:, at] = _cost(table, name, arm)
     return matrix
+
+
+def expected_costs(cost: Floats, success: Mapping[str, Floats], interventions: Interventions) -> Floats:
+    """Return the cost expected of each assignment, money, shape (n, arms).
+
+    Args:
+        cost: when due, money, shape (n, arms).
+        success: probability of each kind of success under each arm, shape (n, arms) each.
+        interventions: `cost_on` of each arm says on what its cost is due.
+    """
+    expected = cost.copy()
+    for at, arm in enumerate(interventions.arms.values(), start=1):
+        if arm.cost_on != "assignment":
+            expected[:, at] *= success[arm.cost_on][:, at]
+    return expected
 
 
 def eligible(kinds: pd.Series, interventions: Interventions) -> NDArray[np.bool_]:
