@@ -1,10 +1,10 @@
 """Randomisation whose probabilities are known exactly: a sticky holdout, and exploration of fixed size.
 
-Exploration draws, among those of the same candidate arms and the same groups of limits (a stratum), a fixed number for
-each of these arms, without replacement, in the order of a keyed hash of the ids. The numbers are settled before anyone
-is drawn, so what exploration can use of each limit is known, and a person's probability of exploring an arm is exactly
-that arm's number over the size of the stratum. A stratum smaller than arms / share explores nothing. Of a household one
-member, the same whatever is drawn, explores for all: the others get the control when it is drawn.
+Exploration draws, among those of the same candidate arms and the same groups of upper limits (a stratum), a fixed
+number for each of these arms, without replacement, in the order of a keyed hash of the ids. The numbers are settled
+before anyone is drawn, so what exploration can use of each limit is known, and a person's probability of exploring an
+arm is exactly that arm's number over the size of the stratum. A stratum smaller than arms / share explores nothing. Of
+a household one member, the same whatever is drawn, explores for all: the others get the control when it is drawn.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,8 @@ def explore(allowed: Flags, ids: pd.Series, cost: Floats, constraints: Constrain
     drawable = allowed.sum(axis=1) >= 2
     speaker = _speakers(drawable, ids, constraints.household)
     members = np.flatnonzero(speaker == np.arange(len(ids)))
-    first, stratum = _strata(allowed[members], [codes[members] for codes in constraints.groups.values()])
+    groups = sorted({limit.group for limit in constraints.limits if limit.upper and limit.group is not None})
+    first, stratum = _strata(allowed[members], [constraints.groups[name][members] for name in groups])
     sizes = np.bincount(stratum, minlength=len(first))
     slots, use = _slots(allowed[members], members[first], cost[members], stratum, constraints, share)
     order = np.lexsort((ids.to_numpy(dtype=str)[members], uniform_by_id(ids, salt)[members], stratum))

@@ -4,8 +4,9 @@ Inside, every limit reads Σ weight ≤ bound, the control weighs nothing, and a
 are taken of whole units (of money, a power of ten; of gain, a power of two) and so do not depend on the order of rows.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from .limits import Limit, LimitUse, broken
 from .problem import Block, Cells, Floats, Integers, Problem, Tally, cells_of, check, largest
 
 _EXACT = 2.0**52  # whole numbers up to here add without rounding
+_THREADS = 2  # of passes over many rows; nothing but time depends on their number
+T = TypeVar("T")
 
 
 class Prepared:
@@ -140,11 +143,19 @@ class Prepared:
             report.append(LimitUse(limit.name, limit.kind, limit.bound, float(used), own, binding))
         return tuple(report)
 
-    def chunks(self, chunk: int) -> Iterator[Block]:
-        """Yield all rows in order, so many at a time."""
-        for start in range(0, self.n, chunk):
+    def over_chunks(self, work: Callable[[Block], T], chunk: int) -> Iterator[T]:
+        """Yield what `work` makes of all rows, so many at a time, in their order; NumPy lets both cores work."""
+        starts = range(0, self.n, chunk)
+
+        def made(start: int) -> T:
             part = slice(start, min(start + chunk, self.n))
-            yield Block(self.gain[part].T, self.cost[part].T, self.cell[part], np.arange(part.start, part.stop))
+            return work(Block(self.gain[part].T, self.cost[part].T, self.cell[part], np.arange(part.start, part.stop)))
+
+        if len(starts) < 2 * _THREADS:
+            yield from map(made, starts)
+            return
+        with ThreadPoolExecutor(_THREADS) as pool:
+            yield from pool.map(made, starts)
 
     def block(self, rows: Integers, weight: Floats | None = None) -> Block:
         """Return some rows in the order of their keys, households first and together."""
