@@ -33,7 +33,7 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         "rules": [_rule(rule, times) for rule in decided.offer.rules],
         "limits": limits,
         "spend": {name: float(paid[decided.arm == at].sum()) for at, name in enumerate(params.interventions.names)},
-        "plan": {"value": decided.plan.value, "bound": decided.plan.bound,
+        "plan": {"value": float(decided.plan.value), "bound": float(decided.plan.bound),
                  "gap": missed / max(abs(decided.plan.bound), 1e-12)},
         "exploration": {"asked": params.decision.exploration, "found": decided.exploration.share},
         "holdout": {"asked": params.decision.holdout, "found": float(decided.held.mean()) if n else 0.0},

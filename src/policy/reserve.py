@@ -32,7 +32,7 @@ def planned_constraints(constraints: Constraints, exploration: Exploration, hold
     limits = []
     for limit, use in zip(constraints.limits, exploration.use, strict=True):
         if limit.upper:
-            limits.append(replace(limit, bound=limit.bound - use))
+            limits.append(replace(limit, bound=limit.bound - float(use)))
         elif limit.kind == "le":
             limits.append(_rate_gap(limit, constraints, exploration, holdout))
         else:
