@@ -18,6 +18,7 @@ from .problem import Block, Cells, Floats, Integers, Problem, Tally, cells_of, c
 
 _EXACT = 2.0**52  # whole numbers up to here add without rounding
 _THREADS = 2  # of passes over many rows; nothing but time depends on their number
+_PIECE = 131_072  # rows of a block in memory that one thread takes at a time
 T = TypeVar("T")
 
 
@@ -151,11 +152,16 @@ class Prepared:
             part = slice(start, min(start + chunk, self.n))
             return work(Block(self.gain[part].T, self.cost[part].T, self.cell[part], np.arange(part.start, part.stop)))
 
-        if len(starts) < 2 * _THREADS:
-            yield from map(made, starts)
-            return
-        with ThreadPoolExecutor(_THREADS) as pool:
-            yield from pool.map(made, starts)
+        yield from _in_threads(made, starts)
+
+    def over_pieces(self, block: Block, work: Callable[[Block], T]) -> Iterator[T]:
+        """Yield what `work` makes of a block, a large one without households in pieces, in their order."""
+        size = len(block) if block.joined else _PIECE
+
+        def made(start: int) -> T:
+            return work(block if size >= len(block) else block.slice(start, start + size))
+
+        yield from _in_threads(made, range(0, max(len(block), 1), max(size, 1)))
 
     def block(self, rows: Integers, weight: Floats | None = None) -> Block:
         """Return some rows in the order of their keys, households first and together."""
@@ -177,6 +183,14 @@ class Prepared:
             unit = np.cumsum(np.concatenate([[False], (place[1:] != place[:-1]) | (np.arange(1, len(rows)) >= joined)]))
         gain, cost = np.ascontiguousarray(self.gain[rows].T), np.ascontiguousarray(self.cost[rows].T)
         return Block(gain, cost, self.cell[rows], rows, weight, unit, joined)
+
+
+def _in_threads(work: Callable[[int], T], starts: range) -> Iterator[T]:
+    if len(starts) < _THREADS:
+        yield from map(work, starts)
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(work, starts)
 
 
 def _in_households(problem: Problem) -> Integers:

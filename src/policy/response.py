@@ -4,6 +4,8 @@ Ties go to the control, then to the arm that stands first; within a household to
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,17 @@ def best_arms(prepared: Prepared, block: Block, price: Floats) -> Arms:
         arm[score > best] = at
         np.fmax(best, score, out=best)
     return arm
+
+
+def answered(prepared: Prepared, block: Block, price: Floats) -> tuple[Arms, Tally]:
+    """Return the best arms of a block in memory at prices, and their sums."""
+
+    def part(piece: Block) -> tuple[Arms, Tally]:
+        arm = best_arms(prepared, piece, price)
+        return arm, prepared.tally(piece, arm)
+
+    arms, tallies = zip(*prepared.over_pieces(block, part), strict=True)
+    return np.concatenate(arms), reduce(add, tallies)
 
 
 def _score(block: Block, at: int, flat: Floats, of_cost: Floats) -> Floats:
