@@ -3,8 +3,9 @@
 Exploration draws, among those of the same candidate arms and the same groups of upper limits (a stratum), a fixed
 number for each of these arms, without replacement, in the order of a keyed hash of the ids. The numbers are settled
 before anyone is drawn, so what exploration can use of each limit is known, and a person's probability of exploring an
-arm is exactly that arm's number over the size of the stratum. A stratum smaller than arms / share explores nothing. Of
-a household one member, the same whatever is drawn, explores for all: the others get the control when it is drawn.
+arm is exactly that arm's number over the size of the stratum. What does not divide by the arms goes to them in turn,
+and a stratum smaller than 1 / share explores nothing. Of a household one member, the same whatever is drawn, explores
+for all: the others get the control when it is drawn.
 """
 
 from dataclasses import dataclass
@@ -128,6 +129,16 @@ def _strata(allowed: Flags, groups: list[Integers]) -> tuple[Integers, Integers]
     return first, stratum
 
 
+def _dealt(total: Integers, pattern: Flags) -> Floats:
+    """Return each stratum's total dealt out to its arms, shape (strata, arms); what is over goes on from arm to arm."""
+    arms = np.maximum(pattern.sum(axis=1), 1)
+    each, over = np.divmod(total, arms)
+    start = (np.cumsum(over) - over) % arms
+    turn = (np.cumsum(pattern, axis=1) - 1 - start[:, None]) % arms[:, None]
+    dealt: Floats = ((each[:, None] + (turn < over[:, None])) * pattern).astype(np.float64)
+    return dealt
+
+
 def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, constraints: Constraints,
            share: float) -> tuple[NDArray[np.int64], Floats]:  # fmt: skip
     """Return how many of each stratum explore each arm, shape (strata, arms), and the limits' use.
@@ -144,7 +155,7 @@ def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, con
     pattern[stratum] = allowed
     np.maximum.at(dearest, stratum, np.where(allowed, np.maximum(cost, 0.0), 0.0))
     sizes = np.bincount(stratum, minlength=len(first))
-    slots = np.floor(share * sizes / np.maximum(pattern.sum(axis=1), 1))[:, None] * pattern
+    slots = _dealt(np.floor(share * sizes + 1e-9).astype(np.int64), pattern)
     needs = []
     for limit in constraints.limits:
         weight = limit.weight if limit.group is None else limit.weight[constraints.groups[limit.group][first]]

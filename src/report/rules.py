@@ -41,10 +41,10 @@ def rule_rows(account: Mapping[str, Any]) -> list[RuleRow]:
 
 
 def limit_rows(account: Mapping[str, Any]) -> list[LimitRow]:
-    """Return the limits in their order."""
+    """Return the limits in their order; of two groups the one with the higher rate over the other."""
     return [LimitRow(limit["name"], f"at {'most' if limit['kind'] == 'le' else 'least'} {_amount(limit, 'bound')}",
                      _amount(limit, "used"), money(limit["price"]) if limit["price"] else "", limit["binding"])
-            for limit in account["limits"]]  # fmt: skip
+            for limit in account["limits"] if limit["reason"] != "rate_gap" or limit["used"] >= 0]  # fmt: skip
 
 
 def _amount(limit: Mapping[str, Any], key: str) -> str:

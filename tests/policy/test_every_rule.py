@@ -155,6 +155,7 @@ def test_a_further_rule_never_raises_the_value_and_more_budget_never_lowers_it(s
 
 @pytest.mark.parametrize("seed", range(3))
 def test_permuting_rows_or_arms_changes_nothing(seed: int) -> None:
+    """Rows: not a bit. Arms: plan and bound, but for the rounding of 120 rows; who explores what is drawn anew."""
     table = ruled(120, seed)
     bundle = every_rule(120, 1, np.random.default_rng(seed + 2), holdout=0.1, exploration=0.2)
     first = decide(bundle, table)
@@ -162,10 +163,14 @@ def test_permuting_rows_or_arms_changes_nothing(seed: int) -> None:
     pd.testing.assert_frame_equal(turned, first, check_exact=True)
     catalogue = bundle.params.interventions
     backwards = catalogue.model_copy(update={"arms": dict(reversed(list(catalogue.arms.items())))})
-    moved = decide(replace(bundle, params=bundle.params.model_copy(update={"interventions": backwards})), table)
+    moved = replace(bundle, params=bundle.params.model_copy(update={"interventions": backwards}))
     for column in ("best_intervention", "gain_call", "gain_mail"):
-        pd.testing.assert_series_equal(moved[column], first[column])
-    assert moved["expected_gain"].sum() == pytest.approx(first["expected_gain"].sum(), rel=0.05)
+        pd.testing.assert_series_equal(decide(moved, table)[column], first[column])
+    calm = bundle.params.decision.model_copy(update={"exploration": 0.0})
+    plans = [deliberate(replace(each, params=each.params.model_copy(update={"decision": calm})), table).plan
+             for each in (bundle, moved)]  # fmt: skip
+    assert plans[1].bound == pytest.approx(plans[0].bound, rel=1e-6)
+    assert plans[1].value == pytest.approx(plans[0].value, rel=0.01)
 
 
 # ---- draws ----

@@ -77,8 +77,8 @@ def test_without_limits_the_share_is_spread_equally_over_the_arms_of_a_stratum()
 
 
 def test_a_stratum_too_small_explores_nothing() -> None:
-    """Three arms at a share of 0.1 need thirty people."""
-    for rows, number in ((29, 0), (30, 3)):
+    """A share of 0.1 needs ten people; of twenty the first two arms are explored, of thirty all three."""
+    for rows, number in ((9, 0), (10, 1), (29, 2), (30, 3)):
         result = explore(
             allowed(rows, (True, True, True)), ids(rows), np.zeros((rows, 3)), FREE.constraints, 0.1, "explore"
         )
