@@ -10,7 +10,7 @@ import pandas as pd
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.expression import condition
 from ..contracts.params import Params
-from ..contracts.rules import Bounds, Interventions
+from ..contracts.rules import Bounds, Interventions, RateGap
 from .limits import Constraints, Integers, Limit, at_least, at_most, in_group, rate_gaps
 from .rules import arms_where
 
@@ -36,19 +36,7 @@ def constraints_of(table: pd.DataFrame, params: Params, share: float = 1.0) -> C
         limits += _bounds(table, f"decision.limits.{name}", bounds, catalogue, groups)
     limits = [_scaled(limit, share) for limit in limits]
     for name, gap in decision.rate_gaps.items():
-        key = f"decision.rate_gaps.{name}"
-        arms = _flags(
-            catalogue, [catalogue.names.index(arm) for arm in gap.arms] or arms_where(catalogue, lambda _: True)
-        )
-        sizes = _text(table, gap.by, f"{key}.by").value_counts().sort_index()
-        sizes = sizes[sizes >= gap.least]
-        if len(sizes) > _MOST_GROUPS:
-            expected = f"an attribute of at most {_MOST_GROUPS} values with {gap.least} stakeholders or more"
-            raise ParamsError(f"params.yaml, {key}.by", expected, f"{len(sizes)}", "name another, or raise `least`")
-        grouping = f"{key}.by"
-        groups[grouping] = _codes(table, gap.by, grouping, list(sizes.index))
-        of_values = {str(value): int(size) for value, size in sizes.items()}
-        limits += [_padded(limit) for limit in rate_gaps(grouping, of_values, gap.most, arms, key)]
+        limits += _gaps(table, f"decision.rate_gaps.{name}", gap, catalogue, groups)
     return Constraints(tuple(limits), groups, _households(table, decision.one_per))
 
 
@@ -99,6 +87,21 @@ def _bounds(table: pd.DataFrame, key: str, bounds: Bounds, catalogue: Interventi
             yield in_group(_limit(f"{key}.{side}", side, given, flags, bounds.of), key, 1, 2)
         else:
             yield _limit(f"{key}.{side}", side, given, flags, bounds.of)
+
+
+def _gaps(table: pd.DataFrame, key: str, gap: RateGap, catalogue: Interventions,
+          groups: dict[str, Integers]) -> Iterator[Limit]:  # fmt: skip
+    """Yield the bounds on rates of one attribute's values, in pairs; its grouping is added to `groups`."""
+    chosen = [catalogue.names.index(arm) for arm in gap.arms]
+    arms, grouping = _flags(catalogue, chosen or arms_where(catalogue, lambda _: True)), f"{key}.by"
+    sizes = _text(table, gap.by, grouping).value_counts().sort_index()
+    sizes = sizes[sizes >= gap.least]
+    if len(sizes) > _MOST_GROUPS:
+        expected = f"an attribute of at most {_MOST_GROUPS} values with {gap.least} stakeholders or more"
+        raise ParamsError(f"params.yaml, {grouping}", expected, f"{len(sizes)}", "name another, or raise `least`")
+    groups[grouping] = _codes(table, gap.by, grouping, list(sizes.index))
+    of_values = {str(value): int(size) for value, size in sizes.items()}
+    yield from map(_padded, rate_gaps(grouping, of_values, gap.most, arms, key))
 
 
 def _limit(name: str, side: str, bound: float, flags: list[bool], of: str) -> Limit:

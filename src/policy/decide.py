@@ -23,7 +23,7 @@ from .constraints import constraints_of
 from .eligibility import costs, expected_costs
 from .explore import Exploration, explore, in_holdout, nearly_best
 from .limits import Constraints, Integers
-from .reasons import Texts, best_arm, planned_reasons
+from .reasons import Texts, best_arm, reasons_of_limits, reasons_of_rules
 from .reserve import planned_constraints, refuse_broken
 from .rules import Rule, permitted, rules_of
 
@@ -121,7 +121,8 @@ def deliberate(bundle: Bundle, table: pd.DataFrame) -> Decided:
     opted_out = table["opted_out"].to_numpy(dtype=bool)
     arm = np.where(held | opted_out, 0, np.where(drawn.arm >= 0, drawn.arm, plan.arm))
     refuse_broken(constraints, arm, offer.cost)
-    reason = planned_reasons(offer.worth, offer.cost, offer.rules, offer.today, offer.may, planned, plan)
+    ruled = reasons_of_rules(offer.worth, offer.today, offer.may, offer.rules, plan.arm)
+    reason = np.where(ruled == "", reasons_of_limits(offer.worth, offer.cost, offer.today, planned, plan), ruled)
     reason[(drawn.arm >= 0) & offer.may[:, 1:].any(axis=1)] = "explore"
     reason[held] = "holdout"
     reason[opted_out] = "opted_out"
@@ -134,14 +135,14 @@ def make_offer(table: pd.DataFrame, predictions: Predictions, params: Params) ->
     cost = expected_costs(costs(table, params.interventions), predictions.success, params.interventions)
     rules = rules_of(table, params)
     may, today = permitted(rules, cost.shape)
-    gain = np.where(for_kind(rules, cost.shape), predictions.effect - cost, np.nan)
+    gain = np.where(_eligible(rules, cost.shape), predictions.effect - cost, np.nan)
     gain[:, 0] = 0.0
     error = np.where(np.isnan(gain), np.nan, predictions.effect_se)
     worth = gain - params.decision.caution * error if params.decision.caution else gain
     return Offer(gain, worth, error, cost, rules, may, today)
 
 
-def for_kind(rules: list[Rule], shape: tuple[int, int]) -> Flags:
+def _eligible(rules: list[Rule], shape: tuple[int, int]) -> Flags:
     """Return the arms that eligibility does not rule out, opted out or not, shape (n, arms)."""
     fits = np.ones(shape, dtype=bool)
     for rule in rules:

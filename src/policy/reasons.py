@@ -18,23 +18,37 @@ def best_arm(gain: Floats, allowed: NDArray[np.bool_]) -> Integers:
     return best
 
 
-def planned_reasons(gain: Floats, cost: Floats, rules: list[Rule], today: NDArray[np.bool_], may: NDArray[np.bool_],
-                    constraints: Constraints, plan: Choice) -> Texts:  # fmt: skip
-    """Return the reason of each planned arm, shape (n,).
+def reasons_of_limits(gain: Floats, cost: Floats, today: NDArray[np.bool_], constraints: Constraints,
+                      plan: Choice) -> Texts:  # fmt: skip
+    """Return the reason of each planned arm, shape (n,): `best_gain`, `no_gain`, or the limit that decided.
 
     Args:
         gain: what arms are compared by, money, shape (n, arms).
         cost: money, same shape.
-        rules: applied.
-        today, may: arms allowed today, and at all, same shape.
+        today: arms allowed today, same shape.
         constraints: of the plan.
         plan: its arms and prices.
     """
-    best, now = best_arm(gain, may), best_arm(gain, today)
     reason = np.where(plan.arm == 0, "no_gain", "best_gain").astype(_WIDTH)
+    now = best_arm(gain, today)
     moved = np.flatnonzero(plan.arm != now)
     reason[moved] = _limiting(gain, cost, constraints, plan, moved, now[moved])
-    kept = np.flatnonzero((plan.arm == now) & (now != best))
+    return reason
+
+
+def reasons_of_rules(gain: Floats, today: NDArray[np.bool_], may: NDArray[np.bool_], rules: list[Rule],
+                     planned: Integers) -> Texts:  # fmt: skip
+    """Return the rule that decided, shape (n,), the first of several; "" where no rule kept the best arm away.
+
+    Args:
+        gain: what arms are compared by, money, shape (n, arms).
+        today, may: arms allowed today, and at all, same shape.
+        rules: applied.
+        planned: arms, shape (n,); where a limit has moved it from today's best arm, the limit decided last.
+    """
+    best, now = best_arm(gain, may), best_arm(gain, today)
+    reason = np.zeros(len(gain), dtype=_WIDTH)
+    kept = np.flatnonzero((planned == now) & (now != best))
     for rule in reversed(rules):
         reason[kept[rule.forbids[kept, best[kept]]]] = rule.reason
     reason[~may[:, 1:].any(axis=1)] = "not_eligible"
