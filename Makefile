@@ -66,7 +66,8 @@ test-slow: $(STAMP) ## the tests that take minutes
 
 lock: $(STAMP) ## compile the requirements anew from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
-	echo 'pyspark>=4,<4.4' | $(COMPILE) - -o requirements/spark.txt
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"])' \
+		| $(COMPILE) - -o requirements/spark.txt
 
 clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
 	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/assignments data/report data/truth

@@ -43,7 +43,7 @@ def draw(world: str, rows: int, seed: int) -> dict[str, Floats]:
     lines = [line for line in model.effects if line is not None]
     average = np.array([line.average for line in lines])
     deviation = np.sqrt([line.var_average for line in lines])
-    _, effect, error = model.predict(new.X, 1)
+    _, effect, error = model.predict(new.X, new.retention_value, 1)
     effects = new.value - new.value[:, :1]
     chosen = (effect - new.cost).argmax(axis=1)
     at = np.arange(NEW_ROWS)

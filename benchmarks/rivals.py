@@ -46,7 +46,7 @@ class Task:
 def ours(task: Task) -> Floats:
     """The product."""
     logged = with_estimated_propensities(task.logged, task.training)
-    return fit_uplift(logged, task.training).predict(task.new, 1)[1]
+    return fit_uplift(logged, task.training).predict(task.new, logged.retention_value, 1)[1]
 
 
 def _value(

@@ -3,8 +3,10 @@
 A runner's module is imported only when it is called, so that `rapport --help` answers at once.
 """
 
+import ast
 import sys
 from importlib import import_module
+from pathlib import Path
 
 COMMANDS = {
     "configure": "check params.yaml, or turn it to another source",
@@ -23,6 +25,7 @@ COMMANDS = {
     "loop": "the whole loop on the simulated world",
     "serve": "decide with a registered model",
 }
+PLAIN = ("ingest", "featurize", "measure", "train", "evaluate", "assign", "render", "publish")  # no options
 MODULES = {"features": "list_features"}  # where the command's name is already a package's
 
 
@@ -34,11 +37,19 @@ def main() -> None:
     elif name not in COMMANDS:
         print(f"error: no command {name!r}\n\n{usage()}", file=sys.stderr)
         sys.exit(2)
+    elif name in PLAIN and {"-h", "--help"} & {*sys.argv[2:]}:
+        print(explained(name))  # without the libraries that a stage imports first
     else:
         sys.argv = [f"rapport {name}", *sys.argv[2:]]
         from .store.console import run
 
         run(import_module(f".{MODULES.get(name, name)}", __package__).app)
+
+
+def explained(name: str) -> str:
+    """Return what a command without options says of itself: its module's first words."""
+    words = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")))
+    return f"Usage: rapport {name}\n\n{words}"
 
 
 def usage() -> str:

@@ -13,6 +13,7 @@ from .evaluation.drift import feature_drift, independent_rows
 from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
+from .models.training import under_control
 from .policy.constraints import constraints_of
 from .policy.eligibility import costs, expected_costs
 from .policy.rules import permitted, rules_of
@@ -57,7 +58,7 @@ def _drift(models: tuple[str, ...]) -> list[dict[str, Any]]:
     decisions, snapshots = FEATURES / "decisions.parquet", FEATURES / "snapshots.parquet"
     everyone = FEATURES / "population.parquet"
     keys = read_frame(snapshots, ["stakeholder_id", "contacts"])
-    untouched, reachable = keys["contacts"] == 0, ~read_frame(everyone, ["opted_out"])["opted_out"]
+    untouched, reachable = under_control(keys), ~read_frame(everyone, ["opted_out"])["opted_out"]
     ids = {"churn": keys.loc[untouched, "stakeholder_id"],
            "uplift": read_frame(decisions, ["stakeholder_id"])["stakeholder_id"]}  # fmt: skip
     worth = {model: independent_rows(ids[model]) for model in models}

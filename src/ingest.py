@@ -3,12 +3,12 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
-from .features.history import build_history, stored
+from .features.history import codes_of, history_parts, stored
 from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.documents import write_json
-from .store.frames import write_frame, write_parts
+from .store.frames import write_evenly, write_frame
 from .store.ledger import read_ledger
 from .store.project import TABLES, load_params
 
@@ -21,15 +21,17 @@ def main() -> None:
     params = load_params()
     ledger = [(part.decisions, part.events) for part in read_ledger(params.source.kind)]
     taken = take_in(read_source(params), params, ledger)
-    for name in ("stakeholders", "events", "decisions", "quarantine"):
+    for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
-    control, arms = params.interventions.control, list(params.interventions.arms)
-    history, codes = build_history(taken.stakeholders, taken.events, taken.decisions, control, arms)
-    write_parts(TABLES / "history.parquet", [stored(history)], deltas=["position"])
+    codes, slugs = codes_of(taken.told.event_types, taken.told.channels, list(params.interventions.arms))
+    received = taken.decisions[taken.decisions["intervention"] != params.interventions.control]
+    history = history_parts(taken.stakeholders["stakeholder_id"], taken.event_parts, received, codes, slugs)
+    write_evenly(TABLES / "events.parquet", taken.event_parts.tables())
+    write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"])
     write_json(TABLES / "history.json", codes.as_dict())
     write_json(TABLES / "counts.json", taken.counts)
-    say(f"{len(taken.stakeholders):,} stakeholders, {len(taken.events):,} events, {len(taken.decisions):,} decisions "
-        f"({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
+    say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
+        f"decisions ({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from .absorb import absorb
 from .contracts.errors import ParamsError
 from .contracts.params import Params
 from .evaluation.known_truth import true_gains
+from .models.logged import Worth, retention_values
 from .policy.eligibility import costs
 from .publish import publish_run
 from .sources.simulated import simulated_world
@@ -94,14 +95,23 @@ def _true_gains(
     world: World, decisions: pd.DataFrame, assignments: pd.DataFrame, params: Params
 ) -> Mapping[str, float]:
     names = params.interventions.names
-    terms = TruthTerms(params.outcome.value, float(params.outcome.retention_value))
+    population = read_frame(FEATURES / "population.parquet")
+    terms = TruthTerms(params.outcome.value, true_worth(world, population, params))
     known = truth(world, decisions, pd.Timestamp(params.clock.as_of).tz_localize("UTC"), terms)
     known = known.set_index("stakeholder_id").loc[assignments["stakeholder_id"]].reset_index()
-    population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id")
-    population = population.loc[assignments["stakeholder_id"]].reset_index()
+    population = population.set_index("stakeholder_id").loc[assignments["stakeholder_id"]].reset_index()
     arm = np.asarray(pd.Index(names).get_indexer(pd.Index(assignments["intervention"])), dtype=np.int64)
     free = ~assignments["reason"].isin(["holdout", "opted_out", "explore"]).to_numpy()
     return true_gains(known, arm, costs(population, params.interventions), names, free)
+
+
+def true_worth(world: World, population: pd.DataFrame, params: Params) -> Worth:
+    """Return what retention is worth: one for all, or for each of the world; who is not in the population counts 0."""
+    worth = retention_values(population, params)
+    if not isinstance(worth, np.ndarray):
+        return worth
+    everyone = pd.Series(worth, index=population["stakeholder_id"]).reindex(world.population().ids, fill_value=0.0)
+    return np.asarray(everyone, dtype=np.float64)
 
 
 if __name__ == "__main__":

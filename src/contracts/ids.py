@@ -4,8 +4,12 @@ Ids are text. Numbers become their digits, so that a column that one table holds
 a third, which has blanks, as floating-point numbers means the same stakeholders everywhere.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -25,6 +29,17 @@ def normalise_ids(ids: pd.Series) -> pd.Series:
     if text.str.contains(".", regex=False).any():
         text = text.str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
     return text.mask(ids.isna() | (text == ""))
+
+
+def positions(texts: pd.Series, among: Iterable[str]) -> NDArray[np.int64]:
+    """Return where each text stands among distinct ones, shape (n,), −1 where it does not.
+
+    >>> positions(pd.Series(["b", None, "x"], dtype="str"), ["a", "b"]).tolist()
+    [1, -1, -1]
+    """
+    found = pc.index_in(pa.array(texts, pa.large_string(), from_pandas=True), pa.array(among, pa.large_string()),
+                        skip_nulls=True)  # fmt: skip
+    return np.asarray(found.fill_null(-1), dtype=np.int64)
 
 
 def inexact_ids(ids: pd.Series) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ from ..contracts.rules import condition_columns, rule_columns
 from .declare import Feature
 
 KEYS = frozenset({"row", "stakeholder", "stakeholder_id", "decision_id", "as_of", "arm", "propensity", "iteration",
-                  "policy", "churned", "money", "value", "contacts", "since", "opted_out"})  # fmt: skip
+                  "policy", "churned", "money", "value", "retention_value", "contacts", "since",
+                  "opted_out"})  # fmt: skip
 
 
 def attributes(stakeholders: pd.DataFrame, params: Params, taken: Set[str]) -> pd.DataFrame:

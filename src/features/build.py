@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, from_micros
@@ -21,6 +22,7 @@ from .engine import Engine
 from .history import Codes
 from .labels import outcome_expression, outcomes
 from .material import material_of
+from .retention_worth import RetentionWorth
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 from .visible import HISTORY, SPINE
 
@@ -39,7 +41,7 @@ class Featurizer:
             stakeholders: canonical, in stakeholder_id order.
             codes: of the history.
             engine: over the history of the same stakeholders, contacts included.
-            params: clock, outcome, catalogue of arms and features section.
+            params: clock, outcome, catalogue of arms, features section, and kpis where retention is worth `clv`.
 
         Raises:
             InputError: attributes whose feature names collide.
@@ -47,6 +49,7 @@ class Featurizer:
         """
         self._codes, self._engine, self._params = codes, engine, params
         self._people = relationships(stakeholders, codes, engine, params)
+        self._worth = RetentionWorth(self._people, codes, engine, params)
         self._material = material_of(codes, engine, params)
         declared = declarations(self._material)
         self._attributes = attributes(stakeholders, params, {_TENURE.name, *(each.name for each in declared)})
@@ -67,13 +70,19 @@ class Featurizer:
         for spine in self._parts(population_spine(self._people, self._params)):
             opted_out = self._people.stakeholders["opted_out"].to_numpy()[spine["stakeholder"]]
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
-            yield self._with_features(keys, spine)
+            yield self._with_features(keys.assign(**self._worth_column(self._worth.of(spine))), spine)
 
     def _learned(self, spine: pd.DataFrame) -> Iterator[pa.Table]:
         for part in self._parts(spine):
             found = self._engine.query(self._outcomes_sql, part).to_pandas()
-            known = outcomes(found, part, self._people, self._params)
+            worth = self._worth.of(part)
+            known = outcomes(found, part, self._people, worth, self._params)
+            known = known.assign(**self._worth_column(worth))
             yield self._with_features(pd.concat([_keys(part), known], axis=1), part)
+
+    def _worth_column(self, worth: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return the column that says what each row's retention is worth, where rows differ in it."""
+        return {"retention_value": worth} if self._worth.by_row else {}
 
     def _parts(self, spine: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """Yield the rows of some stakeholders at a time, numbered anew; a stakeholder's rows stay together."""

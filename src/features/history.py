@@ -6,15 +6,17 @@ events of some stakeholders without the rest.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..contracts.errors import InputError
-from ..contracts.time import to_micros
+from ..contracts.ids import positions
+from ..contracts.time import by_code_and_time, to_micros
 
 AMOUNT_UNITS = 10_000  # int64 units per 1.0 of an event's value; sums are exact to four decimals
 NO_CODE = -1  # of a type that never occurs, and of an event without a channel
@@ -101,40 +103,108 @@ def build_history(
         arms: the other arms of the catalogue.
 
     Returns:
-        stakeholder (position in the stakeholders table), at and known (microseconds), position (of the row), type and
-        channel (codes, NO_CODE without a channel), amount (AMOUNT_UNITS, nullable); all int64.
+        as `history_parts`, and `codes_of`.
 
     Raises:
         InputError: event types whose feature names collide.
     """
-    slugs = slugs_of(events["event_type"].unique(), arms)
-    types = sorted({*slugs.values(), *(contact_type(arm) for arm in arms)})
-    channels = sorted(events["channel"].dropna().unique())
-    ids = pd.Index(stakeholders["stakeholder_id"])
+    codes, slugs = codes_of({*events["event_type"].unique()}, {*events["channel"].dropna().unique()}, arms)
     received = decisions[decisions["intervention"] != control]
-    decided = to_micros(received["decided_at"]).to_numpy()
-    happened = {
-        "stakeholder": ids.get_indexer(pd.Index(events["stakeholder_id"])),
+    (table,) = history_parts(stakeholders["stakeholder_id"], [events], received, codes, slugs)
+    return table, codes
+
+
+def codes_of(event_types: Set[str], channels: Set[str], arms: Sequence[str]) -> tuple[Codes, dict[str, str]]:
+    """Return the codes of event types, contacts and channels, and the slug of each event type.
+
+    Args:
+        event_types, channels: that occur in the events.
+        arms: of the catalogue but the control.
+
+    Raises:
+        InputError: event types whose feature names collide.
+    """
+    slugs = slugs_of(event_types, arms)
+    types = sorted({*slugs.values(), *(contact_type(arm) for arm in arms)})
+    return Codes(tuple(types), tuple(sorted(channels))), slugs
+
+
+def history_parts(
+    stakeholder_ids: pd.Series, parts: Iterable[pd.DataFrame], received: pd.DataFrame, codes: Codes,
+    slugs: Mapping[str, str],
+) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """Yield the history by stakeholder and time, a part for each part of the events.
+
+    Args:
+        stakeholder_ids: sorted.
+        parts: of the events, canonical, by stakeholder, each with all events of its stakeholders.
+        received: canonical decisions for a contact.
+        codes, slugs: of the events, as `codes_of`.
+
+    Returns:
+        stakeholder (position in the stakeholders table), at and known (microseconds), position (of the row), type and
+        channel (codes, NO_CODE without a channel), amount (AMOUNT_UNITS, nullable); all int64.
+    """
+    first, begin, who = 0, 0, positions(received["stakeholder_id"], stakeholder_ids)
+    waiting = iter(parts)
+    events: pd.DataFrame | None = next(waiting)
+    while events is not None:
+        following = next(waiting, None)
+        # Contacts go with the part of their stakeholder, those of people without an event with one beside them.
+        end = len(stakeholder_ids) if following is None else _first_stakeholder(following, stakeholder_ids)
+        mine = (who >= begin) & (who < end)
+        happened, contacts = (
+            _happened(events, stakeholder_ids, codes, slugs),
+            _contacts(received[mine], who[mine], codes),
+        )
+        table = pd.concat([happened, contacts], ignore_index=True)
+        table = table.take(_order(table)).reset_index(drop=True)
+        table.insert(3, "position", first + table.index.astype("int64"))
+        yield table
+        events, begin, first = following, end, first + len(table)
+
+
+def _first_stakeholder(events: pd.DataFrame, stakeholder_ids: pd.Series) -> int:
+    return int(positions(events["stakeholder_id"].head(1), stakeholder_ids)[0])
+
+
+def _order(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Return the stable order by stakeholder, time, and then all else; a missing amount comes last."""
+    codes, at = table["stakeholder"].to_numpy(), table["at"].to_numpy()
+    order = by_code_and_time(codes, at) if len(table) else np.arange(0)
+    same = (np.diff(codes[order]) == 0) & (np.diff(at[order]) == 0)
+    tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same]) if len(table) else order
+    rows = table.take(order[tied])
+    amount = rows["amount"].fillna(np.iinfo(np.int64).max).to_numpy(dtype=np.int64)
+    keys = [rows[name].to_numpy() for name in ("type", "known", "at", "stakeholder")]
+    order[tied] = order[tied][np.lexsort([rows["channel"].to_numpy(), amount, *keys])]
+    return order
+
+
+def _happened(events: pd.DataFrame, stakeholder_ids: pd.Series, codes: Codes, slugs: Mapping[str, str]) -> pd.DataFrame:
+    code_of_type = np.array([codes.types.index(name) for name in slugs.values()], dtype=np.int64)
+    columns = {
+        "stakeholder": positions(events["stakeholder_id"], stakeholder_ids),
         "at": to_micros(events["occurred_at"]).to_numpy(),
         "known": to_micros(events["known_at"]).to_numpy(),
-        "type": pd.Index(types).get_indexer(pd.Index(events["event_type"].map(slugs))),
-        "channel": pd.Index(channels, dtype="str").get_indexer(pd.Index(events["channel"])),
+        "type": code_of_type[positions(events["event_type"], slugs)],
+        "channel": positions(events["channel"], codes.channels),
     }
-    contacts = {
-        "stakeholder": ids.get_indexer(pd.Index(received["stakeholder_id"])),
+    amount = (events["value"] * AMOUNT_UNITS).round().astype("Int64").reset_index(drop=True)
+    return pd.DataFrame(columns).astype("int64").assign(amount=amount)
+
+
+def _contacts(received: pd.DataFrame, who: NDArray[np.int64], codes: Codes) -> pd.DataFrame:
+    decided = to_micros(received["decided_at"]).to_numpy()
+    columns = {
+        "stakeholder": who,
         "at": decided,
         "known": decided,
-        "type": pd.Index(types).get_indexer(pd.Index("contact_" + received["intervention"].astype("str"))),
+        "type": positions("contact_" + received["intervention"].astype("str"), codes.types),
         "channel": np.full(len(received), NO_CODE),
     }
-    both = {name: np.concatenate([happened[name], contacts[name]]).astype(np.int64) for name in happened}
-    amount = (events["value"] * AMOUNT_UNITS).round().astype("Int64")
     none = pd.Series(pd.NA, index=range(len(received)), dtype="Int64")
-    table = pd.DataFrame(both).assign(amount=pd.concat([amount, none], ignore_index=True))
-    order = ["stakeholder", "at", "known", "type", "amount", "channel"]
-    table = table.sort_values(order, kind="stable", ignore_index=True)
-    table.insert(3, "position", table.index.astype("int64"))
-    return table, Codes(tuple(types), tuple(channels))
+    return pd.DataFrame(columns).astype("int64").assign(amount=none)
 
 
 def stored(history: pd.DataFrame) -> pa.Table:

@@ -15,7 +15,7 @@ from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS, NO_CODE, Codes, contact_type, slug
 from .labels import margins_by_slug
-from .measures import _any_bit, _latest
+from .measures import any_bit, latest_of
 from .visible import HISTORY, SPINE, visible
 
 YEAR = 365 * MICROS_PER_DAY
@@ -120,8 +120,7 @@ def counts_expression(made: Ingredients, params: Params) -> Table:
         columns[f"priced_{name}"] = seen.type.count(where=recent & (seen.type == code))
     for arm, code in made.contacts.items():
         columns[f"contact_{arm}"] = seen.type.count(where=recent & (seen.type == code))
-    for name, (code, _) in made.taken_back.items():
-        columns[f"back_{name}"] = seen.amount.sum(where=seen.type == code)
+    columns |= _taken_back(seen, made)
     for name, survey in made.surveys.items():
         columns |= _answers(seen, name, survey, recent)
     if params.outcome.churn.inactive_days is not None:
@@ -151,14 +150,25 @@ def purchases_expression(made: Ingredients) -> Table:
     }
     for name in made.bought:
         columns[f"all_{name}"] = daily[f"all_{name}"].sum()
-        columns[f"first_{name}"] = _latest(daily[f"all_{name}"], -daily.day)
+        columns[f"first_{name}"] = latest_of(daily[f"all_{name}"], -daily.day)
     return daily.group_by("row").aggregate(**columns)
+
+
+def taken_back_expression(made: Ingredients) -> Table:
+    """Return `back_<slug>` of `counts_expression` alone, for spine rows that see an event taken back."""
+    seen = visible(HISTORY, SPINE)
+    seen = seen.filter(seen.type.isin([code for code, _ in made.taken_back.values()] or [NO_CODE]))
+    return seen.group_by("row").aggregate(events=seen.type.count(), **_taken_back(seen, made))
+
+
+def _taken_back(seen: Table, made: Ingredients) -> dict[str, Any]:
+    return {f"back_{name}": seen.amount.sum(where=seen.type == code) for name, (code, _) in made.taken_back.items()}
 
 
 def _calendar(seen: Table, length: int, active: Any) -> Any:
     """Return bit k set for an active event in [as_of − (k + 1)·length, as_of − k·length)."""
     back = ibis.least(((seen.age - 1) // length).cast("int64"), ibis.literal(_OLDER, "int64")).cast("int32")
-    return _any_bit(ibis.literal(1, "int8").cast("int64") << back, where=active)
+    return any_bit(ibis.literal(1, "int8").cast("int64") << back, where=active)
 
 
 def _answers(seen: Table, name: str, survey: Survey, recent: Any) -> dict[str, Any]:
@@ -167,8 +177,8 @@ def _answers(seen: Table, name: str, survey: Survey, recent: Any) -> dict[str, A
     of_year, of_window = mine & on_scale & (seen.age <= YEAR), mine & on_scale & recent
     top = seen.amount >= round((survey.high - 1) * AMOUNT_UNITS)
     return {
-        f"level_{name}": _latest(seen.amount, seen.position, where=of_year),
-        f"latest_{name}": _latest(seen.amount, seen.position, where=of_window),
+        f"level_{name}": latest_of(seen.amount, seen.position, where=of_year),
+        f"latest_{name}": latest_of(seen.amount, seen.position, where=of_window),
         f"answers_{name}": seen.type.count(where=of_window),
         f"top_{name}": seen.type.count(where=of_window & top),
         f"astray_{name}": seen.type.count(where=mine & ~on_scale),

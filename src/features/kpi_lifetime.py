@@ -63,11 +63,11 @@ def lifetime_values(
     moments, bought = rows["as_of"].to_numpy(dtype=np.int64), rows["frequency"].notna().to_numpy()
     for instant in np.unique(moments).tolist():
         has_bought = np.flatnonzero((moments == instant) & bought)
-        taught = _purchases(rows, has_bought[learned[has_bought]])
+        taught = customers_of(rows, has_bought[learned[has_bought]])
         purchasing, spending = fit_purchasing(taught), fit_spend(taught)
         valued = has_bought[rows["present"].to_numpy()[has_bought]]
         ahead, discount = params.kpis.lifetime_days, params.kpis.yearly_discount
-        value[valued] = lifetime_value(purchasing, spending, _purchases(rows, valued), ahead, discount)
+        value[valued] = lifetime_value(purchasing, spending, customers_of(rows, valued), ahead, discount)
         notes = [note for model in (purchasing, spending) if model is not None for note in model.notes]
         if purchasing is None or spending is None:
             few = f"fewer than {FEWEST_REPEATERS} who bought again for money, so lifetime values are missing"
@@ -81,6 +81,7 @@ def lifetime_values(
     return value, models
 
 
-def _purchases(rows: pd.DataFrame, at: NDArray[np.intp]) -> Purchases:
+def customers_of(rows: pd.DataFrame, at: NDArray[np.intp]) -> Purchases:
+    """Return the rows at these positions as the models take them; each has bought."""
     part = rows[["frequency", "recency_days", "age_days", "mean_spend"]].take(at)
     return Purchases(*(part[name].to_numpy() for name in part))

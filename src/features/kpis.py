@@ -4,7 +4,6 @@ Point in time: each instant, the snapshots and as_of, sees what had happened and
 unknown is missing (NaN), never zero. docs/kpis.md defines every KPI.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +18,9 @@ from .engine import Engine
 from .history import AMOUNT_UNITS, Codes
 from .kpi_counts import QUARTER, QUARTERS, YEAR, Ingredients, counts_expression, ingredients, purchases_expression
 from .kpi_lifetime import lifetime_values, purchase_history
-from .spine import Relationships, relationships
+from .spine import Relationships, everyone_spine, in_spine_order, regular_instants, relationships
 
 Floats = NDArray[np.float64]
-ROWS_AT_ONCE = 500_000
 NOT_STATED = "not stated"
 
 
@@ -72,8 +70,8 @@ def measure(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, arm_costs:
     segment = segments(stakeholders, params)
     counting, buying = (engine.compile(each) for each in (counts_expression(made, params), purchases_expression(made)))
     parts = []
-    for spine in _spines(people, instants(params)):
-        counts, bought = (_aligned(engine.query(sql, spine).to_pandas(), spine) for sql in (counting, buying))
+    for spine in everyone_spine(people, instants(params)):
+        counts, bought = (in_spine_order(engine.query(sql, spine).to_pandas(), spine) for sql in (counting, buying))
         parts.append(_row_kpis(spine, counts, bought, arm_costs, made, people, params))
     rows = pd.concat(parts, ignore_index=True)
     code = rows.pop("stakeholder").to_numpy()
@@ -90,9 +88,7 @@ def measure(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, arm_costs:
 
 def instants(params: Params) -> list[int]:
     """Return the snapshots' instants and as_of, ascending, in microseconds."""
-    as_of, days = instant_micros(params.clock.as_of), params.features.snapshot_every_days
-    latest = as_of - params.clock.horizon_days * MICROS_PER_DAY
-    return [*(latest - back * days * MICROS_PER_DAY for back in reversed(range(params.features.snapshots))), as_of]
+    return [*regular_instants(params), instant_micros(params.clock.as_of)]
 
 
 def segments(stakeholders: pd.DataFrame, params: Params) -> pd.Series:
@@ -112,22 +108,6 @@ def segments(stakeholders: pd.DataFrame, params: Params) -> pd.Series:
                           f"{name!r} with {stakeholders[name].nunique():,}", "choose another, or null")  # fmt: skip
     text = stakeholders[name].astype("str")
     return text.mask(stakeholders[name].isna(), NOT_STATED)
-
-
-def _spines(people: Relationships, at: Sequence[int]) -> list[pd.DataFrame]:
-    """Return everyone who began before each instant, in parts of whole stakeholders, rows numbered in each."""
-    size, spines = max(1, ROWS_AT_ONCE // len(at)), []
-    for start in range(0, len(people.since), size):
-        code = np.arange(start, min(start + size, len(people.since)), dtype=np.int64)
-        rows = pd.DataFrame({"stakeholder": np.repeat(code, len(at)), "as_of": np.tile(np.array(at), len(code))})
-        rows = rows[people.since.to_numpy()[rows["stakeholder"]] < rows["as_of"]].reset_index(drop=True)
-        spines.append(rows.assign(row=np.arange(len(rows), dtype=np.int64)))
-    return spines
-
-
-def _aligned(found: pd.DataFrame, spine: pd.DataFrame) -> pd.DataFrame:
-    """Return what was counted in spine order as float64, missing where a row has no event."""
-    return found.set_index("row").reindex(spine["row"]).astype("float64").reset_index(drop=True)
 
 
 def _row_kpis(

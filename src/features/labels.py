@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from ibis.expr.types import Column, Table
+from numpy.typing import NDArray
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Params
@@ -23,11 +24,8 @@ def outcome_expression(codes: Codes, params: Params) -> Table:
     """Return what the outcome window of each spine row holds, for `outcomes`: one row for each that has an event.
 
     Raises:
-        ParamsError: the retention value is no number, or two event types of `outcome.value` are one.
+        ParamsError: two event types of `outcome.value` are one.
     """
-    if params.outcome.retention_value == "clv":
-        fix = "give the money that a retained stakeholder is worth over the horizon"
-        raise ParamsError("params.yaml, outcome.retention_value", "a number in this version", "'clv'", fix)
     margins = margins_by_slug(params)
     horizon = params.clock.horizon_days * MICROS_PER_DAY
     seen = within_horizon(HISTORY, SPINE, horizon, instant_micros(params.clock.as_of))
@@ -40,13 +38,16 @@ def outcome_expression(codes: Codes, params: Params) -> Table:
     return seen.group_by("row").aggregate(**columns)
 
 
-def outcomes(found: pd.DataFrame, spine: pd.DataFrame, people: Relationships, params: Params) -> pd.DataFrame:
+def outcomes(
+    found: pd.DataFrame, spine: pd.DataFrame, people: Relationships, worth: NDArray[np.float64], params: Params
+) -> pd.DataFrame:
     """Return the outcome of each spine row.
 
     Args:
         found: rows of `outcome_expression` over this spine, in any order.
         spine: columns row, stakeholder, as_of (microseconds); all horizons over at params.clock.as_of.
         people: with the leavings known at the instant of learning.
+        worth: money credited to each row if it is retained, shape (n,).
         params: clock, outcome and the catalogue of arms.
 
     Returns:
@@ -60,7 +61,7 @@ def outcomes(found: pd.DataFrame, spine: pd.DataFrame, people: Relationships, pa
         money += margin * (found[f"sum_{name}"].astype("float64") / AMOUNT_UNITS)
     by_event = params.outcome.churn.event is not None
     churned = _left(spine, people, params) if by_event else found["activity"].astype("int64") == 0
-    value = money + float(params.outcome.retention_value) * (~churned).astype("float64")
+    value = money + worth * (~churned).astype("float64")
     return pd.DataFrame(
         {"churned": churned, "money": money, "value": value, "contacts": found["contacts"].astype("int64")}
     )

@@ -4,13 +4,14 @@ Conventions: as in lifetime_value. Reference: Fader, Hardie & Lee (2005), "Count
 Marketing Science 24(2), 275–284.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, digamma, expit, gammaln, polygamma
 
 from ..contracts.errors import InputError
+from .lifetime_customers import Purchases
 from .lifetime_fit import FEWEST_REPEATERS, LOG_PARAMETER, Floats, LogLikelihood, Parameters, Rows, distinct, maximise
 
 DAYS_PER_YEAR = 365.0
@@ -19,45 +20,7 @@ SCOUTS = 20_000  # distinct rows on which the starts compete when there are many
 LOGIT_GRID = np.linspace(-20.0, 12.0, 81)  # standard deviations; relative error below 1e-6 wherever the search goes
 YEARS_GRID = np.polynomial.legendre.leggauss(8)
 ROWS_AT_ONCE = 2048  # × the grid fits the processor's cache
-
-
-@dataclass(frozen=True, eq=False)
-class Purchases:
-    """What the models need to know of each customer; four arrays of one length n, checked on arrival.
-
-    Attributes:
-        frequency: repeat purchases, whole numbers ≥ 0.
-        recency_days: days from the first purchase to the last, 0 where nothing was repeated.
-        age_days: days from the first purchase to now.
-        mean_spend: money per repeat purchase; not read where nothing was repeated (may be missing there).
-
-    Raises:
-        InputError: lengths differ, or a value is impossible; it names the column and the row (from 0).
-    """
-
-    frequency: Floats
-    recency_days: Floats
-    age_days: Floats
-    mean_spend: Floats
-
-    def __init__(
-        self, frequency: ArrayLike, recency_days: ArrayLike, age_days: ArrayLike, mean_spend: ArrayLike
-    ) -> None:
-        given = (frequency, recency_days, age_days, mean_spend)
-        x, recency, age, spend = (np.array(column, dtype=np.float64) for column in given)
-        if {column.shape for column in (x, recency, age, spend)} != {(x.size,)}:
-            got = f"shapes {x.shape}, {recency.shape}, {age.shape} and {spend.shape}"
-            raise InputError("purchases", "four columns of one length", got, "give each customer one row")
-        _refuse("frequency", x, np.isfinite(x) & (x >= 0) & (x == np.floor(x)), "a whole number ≥ 0")
-        _refuse("age_days", age, np.isfinite(age) & (age >= 0), "days ≥ 0")
-        _refuse("recency_days", recency, (recency >= 0) & (recency <= age), "days from 0 to age_days")
-        _refuse("recency_days", recency, (x > 0) | (recency == 0), "0 where frequency is 0")
-        _refuse("mean_spend", spend, np.isfinite(spend) | (x == 0), "money where frequency is above 0")
-        for field, column in zip(fields(self), (x, recency, age, spend), strict=True):
-            object.__setattr__(self, field.name, column)
-
-    def __len__(self) -> int:
-        return len(self.frequency)
+LEAST_LASTING = 1e-5  # share of customers still there below which the quadrature's error would show
 
 
 @dataclass(frozen=True)
@@ -110,16 +73,50 @@ class PurchaseModel(Parameters):
         if not (0 <= days < np.inf and -1 < yearly_discount < np.inf):
             got = f"{days} days, a discount of {yearly_discount} a year"
             raise InputError("expected purchases", "days ≥ 0 and a discount above -1", got, "correct the horizon")
-        first, group, _ = distinct(p.frequency, p.age_days)
         rate = float(np.log1p(yearly_discount)) / DAYS_PER_YEAR
-        expected = np.empty(len(first))
-        for start in range(0, len(first), ROWS_AT_ONCE):
-            rows = first[start : start + ROWS_AT_ONCE]
-            expected[start : start + len(rows)] = self._discounted(p.frequency[rows], p.age_days[rows], days, rate)
-        bought: Floats = expected[group] * self.alive(p)
+        bought: Floats = self.alive(p) * _per_distinct(p, lambda x, age: self._discounted(x, age, days, rate))
         return bought
 
+    def purchases_after(self, p: Purchases, days: float, until: float, yearly_discount: float = 0.0) -> Floats:
+        """Return the purchases to expect of each customer from `days` to `until` ahead if alive at `days`, shape (n,).
+
+        (E(until) − E(days)) / P(alive at days), both given that the customer is alive now, and counted as of now, as in
+        `expected_purchases`: E(until) = E(days) + P(alive now) · P(alive at days | alive now) · this. It is never more
+        than a customer who cannot leave would buy, (r + x)/(α + T) a day; where fewer than one in 10⁵ would last
+        that long, the quotient is not known, and that bound holds.
+
+        Raises:
+            InputError: as `expected_purchases`, or `until` is not beyond `days`.
+        """
+        if not (0 <= days < until < np.inf and -1 < yearly_discount < np.inf):
+            got = f"{days} to {until} days, a discount of {yearly_discount} a year"
+            fix = "look further ahead than the horizon"
+            raise InputError("expected purchases", "days ≥ 0, more days after them and a discount above -1", got, fix)
+        rate = float(np.log1p(yearly_discount)) / DAYS_PER_YEAR
+        span = until - days if rate == 0 else (np.exp(-rate * days) - np.exp(-rate * until)) / rate
+
+        def after(x: Floats, age: Floats) -> Floats:
+            most = (self.r + x) / (self.alpha_days + age) * span
+            lasting = self._lasting(x, age, days)
+            bought = self._discounted(x, age, until, rate) - self._discounted(x, age, days, rate)
+            known = lasting > LEAST_LASTING
+            return np.where(known, np.clip(bought / np.where(known, lasting, 1.0), 0.0, most), most)
+
+        return _per_distinct(p, after)
+
+    def _lasting(self, x: Floats, age: Floats, days: float) -> Floats:
+        """Return the probability that a customer alive now still is in `days`: E_p[(1 + pz)^−(r+x)], z = t/(α + T)."""
+        values, which = np.unique(x, return_inverse=True)
+        leaving, weights = (table[which] for table in _beta_nodes(self.a, self.b + values))
+        z, shape = days / (self.alpha_days + age), self.r + x
+        at_one = -np.expm1(-shape * np.log1p(z))
+        bend = -np.expm1(-shape[:, None] * np.log1p(leaving * z[:, None])) - leaving * at_one[:, None]
+        gone = self.a * at_one / (self.a + self.b + x) + np.einsum("ij,ij->i", weights, bend)
+        lasting: Floats = np.clip(1.0 - gone, 0.0, 1.0)
+        return lasting
+
     def _discounted(self, x: Floats, age: Floats, days: float, rate: float) -> Floats:
+        """Return the purchases of the next `days` of customers who are alive now."""
         clock = self.alpha_days + age
         values, which = np.unique(x, return_inverse=True)
         leaving, weights = (table[which] for table in _beta_nodes(self.a, self.b + values))
@@ -167,12 +164,6 @@ def fit_purchasing(p: Purchases) -> PurchaseModel | None:
     return PurchaseModel(r, alpha, a, b, in_days, len(p), repeaters, fit.standard_errors(parameters, len(p)), fit.notes)
 
 
-def _refuse(column: str, values: Floats, good: NDArray[np.bool_], expected: str) -> None:
-    if not good.all():
-        row = int(np.argmin(good))
-        raise InputError(f"purchases, column {column}, row {row}", expected, f"{values[row]:g}", "correct the history")
-
-
 def _log_odds_gone(r: float, a: float, b: float, x: Floats, waits: Floats) -> Floats:
     """Return ln(P(left)/P(alive)), shape (n,); `waits` is ln((α + T)/(α + t_x)). No repeat, no chance to leave."""
     odds: Floats = np.log(a) - np.log(np.where(x > 0, b + x - 1, np.inf)) + (r + x) * waits
@@ -214,6 +205,17 @@ def _log_likelihood(x: Floats, recency: Floats, age: Floats, count: Rows) -> Log
         return float(value), np.array([in_r * r, in_alpha * alpha, in_a * a, in_b * b])
 
     return value_and_gradient
+
+
+def _per_distinct(p: Purchases, of: Callable[[Floats, Floats], Floats]) -> Floats:
+    """Return a function of frequency and age for each customer, shape (n,), computed once per distinct pair."""
+    first, group, _ = distinct(p.frequency, p.age_days)
+    found = np.empty(len(first))
+    for start in range(0, len(first), ROWS_AT_ONCE):
+        rows = first[start : start + ROWS_AT_ONCE]
+        found[start : start + len(rows)] = of(p.frequency[rows], p.age_days[rows])
+    every: Floats = found[group]
+    return every
 
 
 def _sum(weights: Floats, values: Floats) -> float:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, digamma
 
+from .lifetime_customers import Purchases
 from .lifetime_fit import FEWEST_REPEATERS, LOG_PARAMETER, Floats, LogLikelihood, Parameters, distinct, maximise
-from .lifetime_purchasing import Purchases
 
 NOTED_CORRELATION = 0.3
 SHAPE_OVER_ONE = (float(np.log(0.05)), float(np.log(1e3)))  # q − 1: at q ≤ 1 the population's mean spend is infinite

@@ -9,11 +9,20 @@ it gets in a crowd. Too few repeaters give no model (None), and without a model 
 
 import numpy as np
 
+from .lifetime_customers import Purchases
 from .lifetime_fit import Floats
-from .lifetime_purchasing import PurchaseModel, Purchases, fit_purchasing
+from .lifetime_purchasing import PurchaseModel, fit_purchasing
 from .lifetime_spending import SpendModel, fit_spend
 
-__all__ = ["PurchaseModel", "Purchases", "SpendModel", "fit_purchasing", "fit_spend", "lifetime_value"]
+__all__ = [
+    "PurchaseModel",
+    "Purchases",
+    "SpendModel",
+    "fit_purchasing",
+    "fit_spend",
+    "lifetime_value",
+    "value_after",
+]
 
 
 def lifetime_value(
@@ -47,3 +56,23 @@ def lifetime_value(
     if purchasing is None or spending is None:
         return np.full(len(p), np.nan)
     return margin * spending.expected_spend(p) * purchasing.expected_purchases(p, days, yearly_discount)
+
+
+def value_after(
+    purchasing: PurchaseModel, spending: SpendModel, p: Purchases, days: tuple[float, float], yearly_discount: float
+) -> Floats:
+    """Return the margin to expect between two numbers of days ahead of customers alive at the first, money, shape (n,).
+
+    Discounted to today as in `lifetime_value`: the value of `days[1]` is the value of `days[0]` plus the probability of
+    being alive then times this.
+
+    Raises:
+        InputError: as PurchaseModel.purchases_after.
+
+    >>> purchasing = PurchaseModel(0.243, 30.9, 0.793, 2.426, -14363.5, 2357, 946)
+    >>> spending = SpendModel(6.25, 3.74, 15.44, -4055.9, 946, 0, 0.1)
+    >>> value_after(purchasing, spending, Purchases([2], [213], [272], [22.35]), (90, 3 * 365), 0.1).round(2).tolist()
+    [101.08]
+    """
+    worth: Floats = spending.expected_spend(p) * purchasing.purchases_after(p, *days, yearly_discount)
+    return worth

@@ -20,12 +20,12 @@ _CALENDAR = "weeks"
 
 # Both engines know these by these names; Ibis' own forms are slow on DuckDB or unknown to it for Spark.
 @ibis.udf.agg.builtin(name="max_by")
-def _latest(amount: int, position: int) -> int:  # type: ignore[empty-body]
+def latest_of(amount: int, position: int) -> int:  # type: ignore[empty-body]
     """Return the amount of the largest position."""
 
 
 @ibis.udf.agg.builtin(name="bit_or")
-def _any_bit(bits: int) -> int:  # type: ignore[empty-body]
+def any_bit(bits: int) -> int:  # type: ignore[empty-body]
     """Return the bits that any row has set."""
 
 
@@ -78,7 +78,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         "n": seen.row.count(),
         "youngest": seen.age.min(),
         "oldest": seen.age.max(),
-        _CALENDAR: _any_bit(ibis.literal(1, "int8").cast("int64") << week),
+        _CALENDAR: any_bit(ibis.literal(1, "int8").cast("int64") << week),
     }
     for days in windows.days:
         recent = seen.age <= days * MICROS_PER_DAY
@@ -90,7 +90,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
     for days in windows.counted:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if valued:
-        columns["last"] = _latest(seen.amount, seen.position, where=seen.amount.notnull())
+        columns["last"] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
     in_longest = seen.age <= windows.longest * MICROS_PER_DAY
     for name, code in channels.items():
         columns[f"on_{name}"] = seen.row.count(where=in_longest & (seen.channel == code))
@@ -127,7 +127,7 @@ class Measured:
 
     def active_weeks(self, names: Sequence[str], weeks: int) -> Any:
         """Return in how many of the latest weeks any of several types had an event."""
-        return _count_bits(_any_bit(self._where(names, _CALENDAR)) & (2**weeks - 1))
+        return _count_bits(any_bit(self._where(names, _CALENDAR)) & (2**weeks - 1))
 
     def _where(self, names: Sequence[str], measure: str) -> Any:
         """Return the measure of the named types alone. A choice per group is much faster than a filtered aggregate."""

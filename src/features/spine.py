@@ -4,9 +4,10 @@ A spine has the columns row (0, 1, …), stakeholder_id, stakeholder (code) and 
 stakeholder and then by time, so that the rows of some stakeholders and their events lie together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ..contracts.params import Params
@@ -14,6 +15,8 @@ from ..contracts.time import MICROS_PER_DAY, instant_micros, to_micros
 from .engine import Engine
 from .history import Codes
 from .visible import HISTORY, known_at
+
+ROWS_AT_ONCE = 500_000  # of a spine of everyone
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,43 @@ def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Param
 
 def snapshot_spine(people: Relationships, params: Params) -> pd.DataFrame:
     """Return everyone who may be learned from at regular instants, the last of which lies one horizon before as_of."""
-    latest = instant_micros(params.clock.as_of) - params.clock.horizon_days * MICROS_PER_DAY
-    step = params.features.snapshot_every_days * MICROS_PER_DAY
-    instants = [latest - back * step for back in reversed(range(params.features.snapshots))]
-    return _lasting(_without_opted_out(_at_instants(people.stakeholders, instants), people.stakeholders), people)
+    rows = _at_instants(people.stakeholders, regular_instants(params))
+    return _lasting(_without_opted_out(rows, people.stakeholders), people)
 
 
 def population_spine(people: Relationships, params: Params) -> pd.DataFrame:
     """Return everyone whose relationship lasts at `as_of`, the opted-out included."""
     return _lasting(_at_instants(people.stakeholders, [instant_micros(params.clock.as_of)]), people)
+
+
+def everyone_spine(people: Relationships, instants: Sequence[int]) -> Iterator[pd.DataFrame]:
+    """Yield everyone who began before each instant, those who have left included, in parts of whole stakeholders.
+
+    Rows are numbered in each part.
+
+    Args:
+        people: of the same tables.
+        instants: microseconds, ascending.
+    """
+    size = max(1, ROWS_AT_ONCE // len(instants))
+    for start in range(0, len(people.since), size):
+        code = np.arange(start, min(start + size, len(people.since)), dtype=np.int64)
+        repeated, at = np.repeat(code, len(instants)), np.tile(np.array(instants, dtype=np.int64), len(code))
+        rows = pd.DataFrame({"stakeholder": repeated, "as_of": at})
+        rows = rows[people.since.to_numpy()[rows["stakeholder"]] < rows["as_of"]].reset_index(drop=True)
+        yield rows.assign(row=np.arange(len(rows), dtype=np.int64))
+
+
+def in_spine_order(found: pd.DataFrame, spine: pd.DataFrame) -> pd.DataFrame:
+    """Return what an engine found in the order of the spine as float64, missing where a row saw no event."""
+    return found.set_index("row").reindex(spine["row"]).astype("float64").reset_index(drop=True)
+
+
+def regular_instants(params: Params) -> list[int]:
+    """Return the instants of the snapshots, ascending, in microseconds; the last lies one horizon before as_of."""
+    latest = instant_micros(params.clock.as_of) - params.clock.horizon_days * MICROS_PER_DAY
+    step = params.features.snapshot_every_days * MICROS_PER_DAY
+    return [latest - back * step for back in reversed(range(params.features.snapshots))]
 
 
 def _at_instants(stakeholders: pd.DataFrame, instants: Sequence[int]) -> pd.DataFrame:

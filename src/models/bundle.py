@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..contracts.params import Params, parse_params
 from .churn import ChurnModel
 from .encoding import Encoding
-from .logged import Floats
+from .logged import Floats, retention_values
 from .success import success_probabilities
 from .uplift import UpliftModel
 
@@ -58,14 +58,18 @@ class Bundle:
     digest: str = ""
 
     def predict(self, table: pd.DataFrame) -> Predictions:
-        """Return predictions for a feature table; each row's depend on that row alone."""
+        """Return predictions for a feature table; each row's depend on that row alone.
+
+        Raises:
+            InputError: a column of the bundle's is absent, or a row's retention has no worth.
+        """
         X: NDArray[np.float32] = self.encoding.matrix(table)
         risk = self.churn.predict(X, self.params.threads)
         if self.uplift is None:
             effect = np.full((len(X), len(self.params.interventions.names)), np.nan)
             effect[:, 0] = 0.0
             return Predictions(risk, effect, effect.copy(), self._success(X))
-        _, effect, error = self.uplift.predict(X, self.params.threads)
+        _, effect, error = self.uplift.predict(X, retention_values(table, self.params), self.params.threads)
         order = [self.uplift.arms.index(name) for name in self.params.interventions.names]
         return Predictions(risk, effect[:, order], error[:, order], self._success(X))
 

@@ -11,9 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.draws import folds_by_id
+from ..contracts.errors import InputError
+from ..contracts.params import Params
 from .boosting import Training, fit_booster, predict
 
 Floats = NDArray[np.float64]
+Worth = float | Floats  # money, one for all rows or one for each
 _LEAST_PROPENSITY = 0.01  # estimated propensities are kept above it, so that no row's weight exceeds 100
 
 
@@ -28,7 +31,7 @@ class Logged:
         propensity: probability with which that arm was chosen, shape (n,), NaN where not logged.
         money: Σ margin × value over the horizon, shape (n,).
         retained: 1 where the relationship lasted, shape (n,).
-        retention_value: money credited for being retained.
+        retention_value: money credited for being retained, one for all or shape (n,).
         ids: stakeholders, shape (n,).
         iteration: of the loop in which the decision was taken, shape (n,).
         eligible: whether the stakeholder's kind may receive each arm, shape (n, arms).
@@ -40,7 +43,7 @@ class Logged:
     propensity: Floats
     money: Floats
     retained: Floats
-    retention_value: float
+    retention_value: Worth
     ids: pd.Series
     iteration: NDArray[np.int64]
     eligible: NDArray[np.bool_]
@@ -62,6 +65,7 @@ class Logged:
             propensity=self.propensity[rows],
             money=self.money[rows],
             retained=self.retained[rows],
+            retention_value=worth_of(self.retention_value, rows),
             ids=self.ids[rows].reset_index(drop=True),
             iteration=self.iteration[rows],
             eligible=self.eligible[rows],
@@ -72,6 +76,32 @@ class Logged:
         fold = folds_by_id(self.ids, folds, seed)
         for k in range(folds):
             yield fold == k, self.take(fold != k)
+
+
+def worth_of(worth: Worth, rows: NDArray[np.bool_]) -> Worth:
+    """Return the worth of the rows of a mask."""
+    return worth[rows] if isinstance(worth, np.ndarray) else worth
+
+
+def retention_values(table: pd.DataFrame, params: Params) -> Worth:
+    """Return what being retained is worth in a feature table: the number in params, or each row's lifetime value.
+
+    Args:
+        table: rows of the featurize stage.
+        params: outcome.
+
+    Raises:
+        InputError: lifetime value is asked for, and a row has none.
+    """
+    if params.outcome.retention_value != "clv":
+        return float(params.outcome.retention_value)
+    where, fix = "feature table, column retention_value", "build the table with the featurize stage of this project"
+    if "retention_value" not in table:
+        raise InputError(where, "what retention is worth, as outcome.retention_value is clv", "no such column", fix)
+    worth = table["retention_value"].to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(worth).all():
+        raise InputError(where, "money in every row", f"none in {int((~np.isfinite(worth)).sum()):,} rows", fix)
+    return worth
 
 
 def with_estimated_propensities(logged: Logged, training: Training) -> Logged:

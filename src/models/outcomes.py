@@ -22,7 +22,7 @@ from .boosting import Training, binned, boosters_from_text, joined
 from .departures import Departures, fit_departures
 from .lines import Small, widened
 from .links import Link
-from .logged import Floats, Logged
+from .logged import Floats, Logged, Worth
 
 PARTS = ("retention", "pays", "size")
 MOST_LINEAR = 15  # features in the lines, those with the largest gain in the bases first
@@ -75,11 +75,18 @@ class OutcomeModel:
     retention: Part
     pays: Part
     size: Part
-    retention_value: float
     basis: Basis
 
-    def predict(self, X: NDArray[np.float32], arms: int, threads: int) -> tuple[Floats, Floats]:
-        """Return the expected value under each arm, costs aside, and the variance of its departure, each (n, arms)."""
+    def predict(self, X: NDArray[np.float32], worth: Worth, arms: int, threads: int) -> tuple[Floats, Floats]:
+        """Return the expected value under each arm, costs aside, and the variance of its departure, each (n, arms).
+
+        Args:
+            X: features, shape (n, p).
+            worth: money credited for being retained, one for all or shape (n,).
+            arms: how many, the control included.
+            threads: of the boosters.
+        """
+        each_worth = np.broadcast_to(worth, len(X))[:, None]
         mu, variance = np.empty((len(X), arms)), np.empty((len(X), arms))
         for first in range(0, len(X), _CHUNK):
             part = slice(first, first + _CHUNK)
@@ -87,13 +94,13 @@ class OutcomeModel:
             (retained, of_retained), (pays, of_pays), (size, of_size) = (
                 each.predict(X[part], wide, arms, threads) for each in (self.retention, self.pays, self.size)
             )
-            mu[part] = self.retention_value * retained + pays * size
-            variance[part] = self.retention_value**2 * of_retained + size**2 * of_pays + pays**2 * of_size
+            mu[part] = each_worth[part] * retained + pays * size
+            variance[part] = each_worth[part] ** 2 * of_retained + size**2 * of_pays + pays**2 * of_size
         return mu, variance
 
     def as_files(self) -> dict[str, object]:
         """Return the model as text and JSON-ready parts by file name."""
-        document: dict[str, object] = {"retention_value": self.retention_value, "basis": self.basis.as_dict()}
+        document: dict[str, object] = {"basis": self.basis.as_dict()}
         files: dict[str, object] = {"outcomes.json": document}
         for name in PARTS:
             texts: list[str] = []
@@ -110,7 +117,7 @@ class OutcomeModel:
             Part.from_dict(document[name], boosters_from_text(str(files.get(f"{name}.txt", "")), f"{name}.txt"))
             for name in PARTS
         )
-        return cls(retention, pays, size, document["retention_value"], Basis.from_dict(document["basis"]))
+        return cls(retention, pays, size, Basis.from_dict(document["basis"]))
 
 
 def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floats]:
@@ -132,8 +139,9 @@ def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floa
         parts.append(Part(scale * float(study.y[study.seen].mean()), link, base, departures))
         means.append(link.mean(under))
     retention, pays, size = parts
-    model = OutcomeModel(retention, pays, size, logged.retention_value, basis)
-    return model, logged.retention_value * means[0] + means[1] * means[2]
+    model = OutcomeModel(retention, pays, size, basis)
+    worth = np.broadcast_to(logged.retention_value, len(logged))[:, None]
+    return model, worth * means[0] + means[1] * means[2]
 
 
 def _studies(logged: Logged, training: Training) -> tuple[tuple[Study, Study, Study], float]:

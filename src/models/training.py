@@ -25,7 +25,7 @@ from .bundle import Bundle
 from .churn import fit_churn
 from .churn_baselines import RULE, baseline_columns
 from .encoding import Encoding
-from .logged import Floats, Logged, with_estimated_propensities
+from .logged import Floats, Logged, retention_values, with_estimated_propensities, worth_of
 from .single_feature import refuse_telltale
 from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
@@ -111,13 +111,18 @@ class ChurnRows:
         return latest
 
 
+def under_control(snapshots: pd.DataFrame) -> pd.Series:
+    """Return which snapshots teach the risk under the control, shape (n,): no intervention at the instant itself."""
+    return snapshots["contacts"] == 0
+
+
 def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
     """Return the snapshots at whose instant no intervention was received.
 
     Raises:
         InputError: there are none.
     """
-    untouched = snapshots[snapshots["contacts"] == 0].reset_index(drop=True)
+    untouched = snapshots[under_control(snapshots)].reset_index(drop=True)
     if untouched.empty:
         expected = "stakeholders without an intervention at an instant whose horizon is over"
         fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
@@ -167,7 +172,7 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
         propensity=table["propensity"].to_numpy(dtype=np.float64),
         money=table["money"].to_numpy(dtype=np.float64),
         retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
-        retention_value=float(params.outcome.retention_value),
+        retention_value=retention_values(table, params),
         ids=table["stakeholder_id"],
         iteration=table["iteration"].to_numpy(dtype=np.int64),
         eligible=rows.eligible,
@@ -215,7 +220,9 @@ def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, train
     for k, (inside, others) in enumerate(logged.splits(training.learner.folds, training.seed)):
         say(f"uplift, held out: fold {k + 1} of {training.learner.folds}")
         uplift = fit_uplift(others, training)
-        mu[inside], effect[inside], error[inside] = uplift.predict(logged.X[inside], training.threads)
+        mu[inside], effect[inside], error[inside] = uplift.predict(
+            logged.X[inside], worth_of(logged.retention_value, inside), training.threads
+        )
         found = success_probabilities(uplift.outcomes, logged.X[inside], arms, training.threads, catalogue.successes)
         for kind, probability in found.items():
             success[kind][inside] = probability

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .boosting import Training
-from .logged import Floats, Logged
+from .logged import Floats, Logged, Worth
 from .outcomes import OutcomeModel, fit_outcomes
 from .scores import doubly_robust_scores
 
@@ -71,13 +71,19 @@ class UpliftModel:
     arms: tuple[str, ...]
     effects: tuple[LinearEffect | None, ...]
 
-    def predict(self, X: NDArray[np.float32], threads: int) -> tuple[Floats, Floats, Floats]:
-        """Return (mu, effect, standard error), each shape (n, arms) in the order of `arms`; NaN where unknown."""
+    def predict(self, X: NDArray[np.float32], worth: Worth, threads: int) -> tuple[Floats, Floats, Floats]:
+        """Return (mu, effect, standard error), each shape (n, arms) in the order of `arms`; NaN where unknown.
+
+        Args:
+            X: features, shape (n, p).
+            worth: money credited for being retained, one for all or shape (n,).
+            threads: of the boosters.
+        """
         shape = (len(X), len(self.arms))
         if self.outcomes is None:
             mu, variance = np.zeros(shape), np.zeros(shape)
         else:
-            mu, variance = self.outcomes.predict(X, len(self.arms), threads)
+            mu, variance = self.outcomes.predict(X, worth, len(self.arms), threads)
         effect, error = np.full(shape, np.nan), np.full(shape, np.nan)
         effect[:, 0] = error[:, 0] = 0.0
         for at, line in enumerate(self.effects, start=1):

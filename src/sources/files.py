@@ -4,6 +4,7 @@ Each is one `.parquet` or `.csv` file, or a folder of such parts, read in the or
 a header line, comma-separated, and arrives as text: the id 007 stays 007, and typing is the contract's.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from ..contracts.cells import Origin
 from ..contracts.errors import InputError
 from ..contracts.params import Params
 from .dataset import Dataset
+from .pieces import ROWS_AT_ONCE, Pieces, as_text, expected_rows
 from .raw import RawTables
 
 SUFFIXES = (".parquet", ".csv")
@@ -36,10 +38,27 @@ def read_files(params: Params) -> RawTables:
             got = ", ".join(sorted(path.name for path in folder.iterdir())) or "an empty folder"
             expected = f"a table {name}: {name}.parquet, {name}.csv or a folder {name}/ of parts"
             raise InputError(str(folder), expected, got, "export the table into this folder")
-    tables = {name: read_table(parts, folder / name) for name, parts in found.items()}
+    rows = expected_rows(found["events"])
+    large = rows > ROWS_AT_ONCE
+    tables = {name: read_table(parts, folder / name) for name, parts in found.items() if name != "events" or not large}
     frames = {name: frame for name, (frame, _) in tables.items()}
     origins = {name: origin for name, (_, origin) in tables.items()}
+    if large:
+        events = Pieces(tuple(found["events"]), folder / "events", rows)
+        return RawTables(frames["stakeholders"], events, frames.get("decisions"), origins)
     return RawTables(frames["stakeholders"], frames["events"], frames.get("decisions"), origins)
+
+
+def read_whole(raw: RawTables) -> RawTables:
+    """Return the tables with events read in pieces read at once.
+
+    Raises:
+        InputError: as `read_table`.
+    """
+    if not isinstance(raw.events, Pieces):
+        return raw
+    events, origin = read_table(list(raw.events.parts), raw.events.name)
+    return replace(raw, events=events, origins=raw.origins | {"events": origin})
 
 
 def read_sample(params: Params, dataset: Dataset) -> tuple[pd.DataFrame, Origin]:
@@ -102,24 +121,11 @@ def _read(path: Path) -> pa.Table:
     try:
         if path.suffix == ".parquet":
             return pyarrow.parquet.read_table(path, page_checksum_verification=True)
-        return _read_csv(path)
+        parse, convert = as_text(path)
+        return pyarrow.csv.read_csv(path, parse_options=parse, convert_options=convert)
     except (OSError, pa.ArrowException) as fault:
         kind = "Parquet" if path.suffix == ".parquet" else "CSV in UTF-8 with a header line"
         raise InputError(str(path), f"a readable file of {kind}", _line(fault), "export the file again") from None
-
-
-def _read_csv(path: Path) -> pa.Table:
-    """Read all columns as text; only an empty cell is missing. A byte order mark at the start is not data."""
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    with pyarrow.csv.open_csv(path, parse_options=parse) as head:
-        names = head.schema.names
-    convert = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=True,
-        null_values=[""],
-    )
-    return pyarrow.csv.read_csv(path, parse_options=parse, convert_options=convert)
 
 
 def _line(fault: Exception) -> str:

@@ -6,23 +6,24 @@ quarantine names table, row and reason. The same rows in any order give the same
 not seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from ..contracts.cells import Origin
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
 from ..contracts.time import instant_micros
-from .event_rows import in_order, known_once_happened, shared_ids
+from .event_log import PLACE, EventLog, Frames, Told
+from .files import read_whole
+from .pieces import Pieces, Undecided
 from .raw import RawTables
 
 LedgerPart = tuple[pd.DataFrame, pd.DataFrame]
-_PLACE = ["_part", "_row"]  # ledger partition (0: the raw table) and row; dropped before tables leave this module
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Intake:
 
     Attributes:
         stakeholders: canonical, by stakeholder_id.
-        events: canonical, by stakeholder_id, occurred_at and then all other columns; known_at is never earlier than
-            occurred_at.
+        event_parts: canonical, by stakeholder_id, occurred_at and then all other columns, whole stakeholders in each
+            frame; known_at is never earlier than occurred_at.
+        told: event types and channels that occur, and counts.
         decisions: canonical, by decided_at, stakeholder_id, decision_id; may be empty.
         quarantine: table, row (from 1, within that table or ledger partition), stakeholder_id, reason, detail.
         counts: rows read, kept, dropped and set aside; and how many of the events kept look alike without an id to tell
@@ -40,14 +42,23 @@ class Intake:
     """
 
     stakeholders: pd.DataFrame
-    events: pd.DataFrame
+    event_parts: Frames
+    told: Told
     decisions: pd.DataFrame
     quarantine: pd.DataFrame
     counts: dict[str, int]
 
+    @property
+    def events(self) -> pd.DataFrame:
+        """Return all events as one frame."""
+        return pd.concat(self.event_parts, ignore_index=True)
+
 
 def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -> Intake:
     """Return the checked tables.
+
+    Events too many to hold are read in pieces. A piece cannot name a fault as the whole table does, with the number of
+    rows like it: where one fails, the table is read whole.
 
     Args:
         raw: what the source gave.
@@ -58,58 +69,69 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
         InputError: a table breaks the contract, an id is used twice, nobody's events are left, a stakeholder has two
             decisions at one instant, or nothing became known within one horizon before `clock.as_of`.
     """
+    if isinstance(raw.events, Pieces):
+        try:
+            return _taken(raw, raw.events, params, ledger)
+        except (Undecided, InputError, OSError, pa.ArrowException):
+            return take_in(read_whole(raw), params, ledger)
+    return _taken(raw, [raw.events], params, ledger)
+
+
+def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledger: Sequence[LedgerPart]) -> Intake:
     arms = params.interventions.names
     stakeholders = canonical_stakeholders(raw.stakeholders, raw.origin("stakeholders"))
     stakeholders = stakeholders.sort_values("stakeholder_id", ignore_index=True)
-    events = _all_events(raw, ledger)
+    log = _all_events(raw, events, stakeholders["stakeholder_id"], ledger)
     decisions = _all_decisions(raw, ledger, arms)
-    read = len(events), len(decisions)
+    decisions_read = len(decisions)
 
-    repeated, conflicting = shared_ids(events.drop(columns=_PLACE))
-    events, conflicts = _split(events, conflicting, "event_id_conflict", "event_id")
-    events = events[~repeated[~conflicting]].reset_index(drop=True) if repeated.any() else events
-    codes = pd.Index(stakeholders["stakeholder_id"]).get_indexer(pd.Index(events["stakeholder_id"]))
-    events, strangers = _split(events, codes < 0, "unknown_stakeholder", "event_type")
+    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
+    settled = log.settle(as_of)
+    told = settled.told
+    conflicts = _aside(settled.conflicts, "event_id_conflict", "event_id")
+    strangers = _aside(settled.strangers, "unknown_stakeholder", "event_type")
     known = decisions["stakeholder_id"].isin(stakeholders["stakeholder_id"])
-    decisions, undecided = _split(decisions, ~known.to_numpy(), "unknown_stakeholder", "intervention")
-    if events.empty:
+    undecided = _aside(decisions[~known], "unknown_stakeholder", "intervention")
+    decisions = decisions[known].reset_index(drop=True)
+    if not told.rows:
         fix = "check that both tables write the ids the same way"
         raise InputError(raw.origin("events").name, "events of known stakeholders", "none", fix)
 
     _check_one_decision_at_a_time(decisions, raw)
-    events, early = known_once_happened(events)
-    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
-    later = _check_as_of(events, decisions, as_of, params.clock.horizon_days)
-    events, alike = in_order(events.drop(columns=_PLACE), codes[codes >= 0])
+    _check_as_of(told, decisions, params.clock.horizon_days)
     counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
-        "events_read": read[0],
-        "events_repeated": int(repeated.sum()),
+        "events_read": log.read,
+        "events_repeated": settled.repeated,
         "events_event_id_conflict": len(conflicts),
         "events_unknown_stakeholder": len(strangers),
-        "events": len(events),
-        "events_alike_without_id": alike,
-        "events_known_before_they_happened": early,
-        "events_after_as_of": later,
-        "decisions_read": read[1],
+        "events": told.rows,
+        "events_alike_without_id": told.alike,
+        "events_known_before_they_happened": told.early,
+        "events_after_as_of": told.later,
+        "decisions_read": decisions_read,
         "decisions_unknown_stakeholder": len(undecided),
         "decisions": len(decisions),
         "ledger_partitions": len(ledger),
     }
     quarantine = pd.concat([conflicts, strangers, undecided], ignore_index=True)
     quarantine = quarantine.sort_values(["table", "row"], kind="stable", ignore_index=True)
-    decisions = decisions.drop(columns=_PLACE)
+    decisions = decisions.drop(columns=PLACE)
     decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
-    return Intake(stakeholders, events, decisions, quarantine, counts)
+    return Intake(stakeholders, settled.parts, told, decisions, quarantine, counts)
 
 
-def _all_events(raw: RawTables, ledger: Sequence[LedgerPart]) -> pd.DataFrame:
-    tables = [_placed(canonical_events(raw.events, raw.origin("events")), 0)]
-    for part, (_, events) in enumerate(ledger, start=1):
-        if len(events):
-            tables.append(_placed(canonical_events(events, Origin(_name(part, "events"))), part))
-    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+def _all_events(
+    raw: RawTables, events: Iterable[pd.DataFrame], stakeholder_ids: pd.Series, ledger: Sequence[LedgerPart]
+) -> EventLog:
+    log = EventLog(stakeholder_ids, raw.events.groups if isinstance(raw.events, Pieces) else 1)
+    for piece in events:
+        log.add(canonical_events(piece, raw.origin("events")), 0)
+    for part, (_, later) in enumerate(ledger, start=1):
+        if len(later):
+            log.add(canonical_events(later, Origin(_name(part, "events"))), part)
+    return log
 
 
 def _all_decisions(raw: RawTables, ledger: Sequence[LedgerPart], arms: Sequence[str]) -> pd.DataFrame:
@@ -143,11 +165,11 @@ def _place(decision: pd.Series, raw: RawTables) -> str:
     return f"{_name(decision['_part'], 'decisions')}, row {decision['_row']}"
 
 
-def _split(table: pd.DataFrame, bad: NDArray[np.bool_], reason: str, told: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part a table into the rows to keep and the quarantine of the others; `told` is the column the detail names."""
-    aside = table[bad].reset_index(drop=True)
-    name = "events" if "event_id" in table else "decisions"
-    quarantine = pd.DataFrame(
+def _aside(rows: pd.DataFrame, reason: str, told: str) -> pd.DataFrame:
+    """Return the quarantine of rows with their place; `told` is the column that the detail names."""
+    aside = rows.reset_index(drop=True)
+    name = "events" if "event_id" in rows else "decisions"
+    return pd.DataFrame(
         {
             "table": aside["_part"].map(lambda part: _name(part, name)).astype("str"),
             "row": aside["_row"].astype("int64"),
@@ -156,7 +178,6 @@ def _split(table: pd.DataFrame, bad: NDArray[np.bool_], reason: str, told: str) 
             "detail": (told + " " + aside[told]).astype("str"),
         }
     )
-    return (table[~bad].reset_index(drop=True) if len(aside) else table), quarantine
 
 
 def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> None:
@@ -168,24 +189,21 @@ def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> No
         raise InputError(_place(row, raw), "one decision per stakeholder and instant", got, fix)
 
 
-def _check_as_of(events: pd.DataFrame, decisions: pd.DataFrame, as_of: pd.Timestamp, horizon_days: int) -> int:
+def _check_as_of(told: Told, decisions: pd.DataFrame, horizon_days: int) -> None:
     """Refuse an as_of that the data do not reach: of the horizon before it, which outcomes come from, nothing is known.
 
     Only what was known before as_of has a say; one date far in the future would else vouch for any as_of.
-
-    Returns:
-        how many events happened or became known at or after as_of.
     """
-    later = (events["known_at"] >= as_of).to_numpy()
-    times = pd.concat([events["known_at"][~later], decisions["decided_at"][decisions["decided_at"] < as_of]])
-    where = "params.yaml, clock.as_of"
-    if times.empty:
-        expected = f"an instant after the first event became known ({events['known_at'].min().isoformat()})"
+    where, as_of = "params.yaml, clock.as_of", told.as_of
+    decided = decisions["decided_at"][decisions["decided_at"] < as_of]
+    times = [*([] if told.last is None else [told.last]), *([decided.max()] if len(decided) else [])]
+    if not times:
+        known = "" if told.first is None else f" ({told.first.isoformat()})"
+        expected = f"an instant after the first event became known{known}"
         raise ParamsError(where, expected, as_of.isoformat(), "correct as_of, or take in the older data")
-    last = times.max()
+    last = max(times)
     if as_of - last > pd.Timedelta(days=horizon_days):
         expected = f"an instant at most {horizon_days} days after the last thing known before it ({last.isoformat()})"
-        dates = f", or mend the dates of the {later.sum():,} events known later" if later.any() else ""
+        dates = f", or mend the dates of the {told.later:,} events known later" if told.later else ""
         fix = f"correct as_of, or take in the newer data{dates}"
         raise ParamsError(where, expected, as_of.isoformat(), fix)
-    return int(later.sum())

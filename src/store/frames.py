@@ -11,10 +11,28 @@ import pyarrow.parquet as pq
 from ..contracts.errors import ArtifactError
 from .atomic import replacing
 
+_ROWS_IN_GROUP = 2**20  # what a writer gives a row group by itself
+
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write a table without its index; the same table gives the same bytes."""
     write_parts(path, [pa.Table.from_pandas(frame, preserve_index=False)])
+
+
+def write_evenly(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:
+    """Write a table as `write_parts`; the same rows give the same bytes, in parts of whatever sizes they come."""
+    return write_parts(path, _evenly(parts), deltas)
+
+
+def _evenly(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    held: list[pa.Table] = []
+    for part in parts:
+        held.append(part)
+        while sum(table.num_rows for table in held) > _ROWS_IN_GROUP:
+            together = pa.concat_tables(held)
+            yield together.slice(0, _ROWS_IN_GROUP).combine_chunks()
+            held = [together.slice(_ROWS_IN_GROUP)]
+    yield pa.concat_tables(held).combine_chunks()
 
 
 def write_parts(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:

@@ -218,7 +218,7 @@ def _signature(example: pd.DataFrame) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    needed = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind")
+    needed = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind", "retention_value")
     specs = [ColSpec(_type(dtype), str(name), required=name in needed) for name, dtype in example.dtypes.items()]
     return ModelSignature(inputs=Schema(list[ColSpec | TensorSpec](specs)))
 

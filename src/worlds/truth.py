@@ -28,12 +28,14 @@ KNOWN_MARGINS = ("purchase", "renewal", "use")
 class TruthTerms:
     """What an outcome is worth: money per unit of `value` by event type, and money for being retained.
 
+    The latter is one for all, or one for each stakeholder of the world, in the order of their ids.
+
     Raises:
         InputError: a margin for an event type whose expectation is not known in closed form.
     """
 
     margins: Mapping[str, float]
-    retention_value: float
+    retention_value: float | Floats
 
     def __post_init__(self) -> None:
         for event_type in self.margins:

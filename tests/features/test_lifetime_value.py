@@ -1,6 +1,7 @@
 """Lifetime value: the published CDNOW figures, recovery from simulated customers, slow oracles, and odd populations."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from rapport.features.lifetime_value import (
     fit_purchasing,
     fit_spend,
     lifetime_value,
+    value_after,
 )
 
 Floats = NDArray[np.float64]
@@ -249,6 +251,57 @@ def test_expected_spend_is_the_posterior_mean() -> None:
     slow = quad(lambda nu: P / nu * rates.pdf(nu), 1e-9, 10, points=[0.1, 0.2, 0.5], epsabs=1e-12)[0]
     assert SPEND_TRUTH.expected_spend(SOME)[2] == pytest.approx(slow, rel=1e-6)
     assert SPEND_TRUTH.expected_spend(SOME)[0] == pytest.approx(P * V / (Q - 1))
+
+
+def test_value_after_the_horizon_by_integration_and_in_parts() -> None:
+    """(E(until) − E(days))/P(alive then) from the paper's integrals; the value until then and after make the whole."""
+    after = TRUTH.purchases_after(SOME, 90.0, 1095.0)
+    for row, (x, age) in enumerate(zip(SOME.frequency, SOME.age_days, strict=True)):
+        assert after[row] == pytest.approx(slow_purchases_after(x, age, 90.0, 1095.0), rel=1e-5)
+    early, whole = (lifetime_value(TRUTH, SPEND_TRUTH, SOME, days, 0.1) for days in (90, 1095))
+    spared = TRUTH.alive(SOME) * TRUTH._lasting(SOME.frequency, SOME.age_days, 90.0)
+    later = value_after(TRUTH, SPEND_TRUTH, SOME, (90, 1095), 0.1)
+    np.testing.assert_allclose(early + spared * later, whole, rtol=1e-12)
+
+
+def slow_purchases_after(x: float, age: float, days: float, until: float) -> float:
+    clock, shape = ALPHA + age, R + x
+
+    def mean(of: Callable[[float], float]) -> float:
+        return float(quad(lambda t: of(t**4) * beta.pdf(t**4, A, B + x) * 4 * t**3, 0, 1, limit=200)[0])
+
+    def bought(p: float) -> float:
+        if p < 1e-12:
+            return float(shape / clock * (until - days))
+        return float(((1 + p * days / clock) ** -shape - (1 + p * until / clock) ** -shape) / p)
+
+    return mean(bought) / mean(lambda p: (1 + p * days / clock) ** -shape)
+
+
+def test_value_after_the_horizon_holds_in_simulated_futures() -> None:
+    """Who is alive now buys and leaves by the process; the mean after day 90 of those alive then, within 4 errors."""
+    rng, customer = np.random.default_rng(5), Purchases([4], [200], [240], [10.0])
+    n, days, until = 100_000, 90.0, 400.0
+    rate, leaving = rng.gamma(R + 4, 1 / (ALPHA + 240), n), rng.beta(A, B + 4, n)
+    after, gone, clock, here = np.zeros(n), np.full(n, np.inf), np.zeros(n), np.arange(n)
+    while len(here):
+        clock[here] += rng.exponential(size=len(here)) / rate[here]
+        here = here[clock[here] <= until]
+        after[here[clock[here] > days]] += 1
+        left = rng.uniform(size=len(here)) < leaving[here]
+        gone[here[left]] = clock[here[left]]
+        here = here[~left]
+    lasting = after[gone > days]
+    error = lasting.std() / np.sqrt(len(lasting))
+    assert abs(lasting.mean() - TRUTH.purchases_after(customer, days, until)[0]) < 4 * error
+
+
+def test_value_after_a_horizon_nobody_reaches_is_bounded() -> None:
+    """Where next to nobody would be left, the quotient of two vanishing numbers gives way to a rate without leaving."""
+    leaving, many = PurchaseModel(2.0, 1.0, 1e3, 1e-3, 0.0, 30, 30), Purchases([200], [90], [100], [1.0])
+    assert leaving.purchases_after(many, 90.0, 100.0) == pytest.approx([202 / 101 * 10])
+    staying = replace(leaving, a=1e-3, b=1e3)
+    assert staying.purchases_after(many, 90.0, 100.0) == pytest.approx([202 / 101 * 10], rel=1e-3)
 
 
 def test_parameters_survive_json() -> None:

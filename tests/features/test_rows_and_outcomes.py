@@ -16,6 +16,7 @@ from rapport.contracts.tables import canonical_decisions, canonical_events, cano
 from rapport.features.engine import Engine, open_engine
 from rapport.features.history import Codes
 from rapport.features.labels import outcome_expression, outcomes
+from rapport.features.retention_worth import RetentionWorth
 from rapport.features.spine import Relationships, decision_spine, population_spine, relationships, snapshot_spine
 
 BY_EVENT = {"event": "left"}
@@ -72,7 +73,8 @@ class Case:
         with self.opened(params) as (people, codes, engine):
             spine = snapshot_spine(people, params) if spine is None else spine
             found = engine.query(engine.compile(outcome_expression(codes, params)), spine).to_pandas()
-            return outcomes(found, spine, people, params).set_index(spine["stakeholder_id"])
+            worth = RetentionWorth(people, codes, engine, params).of(spine)
+            return outcomes(found, spine, people, worth, params).set_index(spine["stakeholder_id"])
 
     def outcomes(self, params: Params) -> pd.DataFrame:
         """Return the outcomes of the snapshot at LATEST, by stakeholder_id."""
@@ -266,13 +268,6 @@ def test_no_rows_have_no_outcomes():
         "value": "float64",
         "contacts": "int64",
     }
-
-
-def test_a_lifetime_value_is_refused_and_a_number_is_not():
-    case = one((LATEST, LATEST, "buy", 8.0))
-    with pytest.raises(ParamsError, match=r"outcome\.retention_value: expected a number in this version; got 'clv'"):
-        case.outcomes(params(retention="clv"))
-    assert case.outcomes(params(retention=7))["value"].tolist() == [11.0]
 
 
 def test_two_names_of_one_event_type_in_outcome_value_are_refused():

@@ -7,12 +7,24 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from rapport.contracts.params import Learner
+from rapport.contracts.errors import InputError
+from rapport.contracts.params import Learner, Params, parse_params
 from rapport.models.boosting import Training
-from rapport.models.logged import Logged, with_estimated_propensities
+from rapport.models.logged import Logged, retention_values, with_estimated_propensities
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=9, threads=1, category_indexes=())
 ROWS = 4000
+
+
+def params(worth: float | str) -> Params:
+    return parse_params(
+        {
+            "source": {"kind": "files"},
+            "clock": {"as_of": "2025-01-01", "horizon_days": 90},
+            "outcome": {"churn": {"event": "left"}, "value": {}, "retention_value": worth},
+            "interventions": {"control": "none", "arms": {"call": {}}},
+        }
+    )
 
 
 def truth(X: np.ndarray, eligible: np.ndarray) -> np.ndarray:
@@ -56,6 +68,23 @@ def estimated() -> Logged:
 def test_value_is_money_plus_retention() -> None:
     logged = replace(targeted()[0], money=np.full(ROWS, 5.0), retained=np.arange(ROWS) % 2 == 0)
     assert logged.value[:4].tolist() == [305.0, 5.0, 305.0, 5.0]
+
+
+def test_a_worth_of_each_row_goes_with_its_row() -> None:
+    worth = np.arange(ROWS, dtype=float)
+    logged = replace(targeted()[0], money=np.zeros(ROWS), retained=np.ones(ROWS), retention_value=worth)
+    assert logged.value.tolist() == worth.tolist()
+    assert logged.take(worth % 3 == 2).value.tolist() == worth[2::3].tolist()
+
+
+def test_a_table_says_what_retention_is_worth_where_params_do_not() -> None:
+    table = pd.DataFrame({"retention_value": [1.0, 2.5]})
+    assert retention_values(table, params(7.0)) == 7.0
+    assert retention_values(table, params("clv")).tolist() == [1.0, 2.5]
+    with pytest.raises(InputError, match="column retention_value: expected what retention is worth"):
+        retention_values(table.drop(columns="retention_value"), params("clv"))
+    with pytest.raises(InputError, match="column retention_value: expected money in every row; got none in 1 rows"):
+        retention_values(pd.DataFrame({"retention_value": [1.0, None]}), params("clv"))
 
 
 def test_take_keeps_the_columns_of_a_row_together() -> None:

@@ -20,13 +20,13 @@ FILES = ("churn.json", "churn.txt", "effects.json", "encoding.json", "manifest.j
          "params.json", "retention.txt", "size.txt")  # fmt: skip
 
 
-def params(arms: dict[str, dict[str, float]] = ARMS) -> Params:
+def params(arms: dict[str, dict[str, float]] = ARMS, worth: float | str = 40.0) -> Params:
     return parse_params({
         "seed": 3,
         "threads": 1,
         "source": {"kind": "files"},
         "clock": {"as_of": "2025-01-01", "horizon_days": 90},
-        "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.1}, "retention_value": 40.0},
+        "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.1}, "retention_value": worth},
         "interventions": {"control": "none", "arms": arms},
         "learner": {"rounds": 15, "learning_rate": 0.1, "leaves": 7, "min_leaf_rows": 25, "folds": 2},
     })  # fmt: skip
@@ -204,6 +204,17 @@ def test_no_rows_get_no_answers(bundle: Bundle) -> None:
     predicted = bundle.predict(people(0, 1))
     assert predicted.churn_risk.shape == (0,)
     assert predicted.effect.shape == predicted.effect_se.shape == (0, 4)
+
+
+def test_a_worth_of_each_row_decides_its_effects(bundle: Bundle) -> None:
+    """The bundle's models know no worth: the table's column is as good as the number in params, row by row."""
+    by_row, table = replace(bundle, params=params(worth="clv")), people(40, 5)
+    assert same(by_row.predict(table.assign(retention_value=40.0)), bundle.predict(table))
+    worth = np.where(np.arange(40) == 7, 4000.0, 40.0)
+    effect, usual = by_row.predict(table.assign(retention_value=worth)).effect, bundle.predict(table).effect
+    assert np.flatnonzero(((effect != usual) & ~np.isnan(usual)).any(axis=1)).tolist() == [7]
+    with pytest.raises(InputError, match="column retention_value: expected what retention is worth"):
+        by_row.predict(table)
 
 
 def test_a_table_without_a_feature_is_refused(bundle: Bundle) -> None:

@@ -40,26 +40,43 @@ def model() -> OutcomeModel:
 
 def test_the_mean_under_each_arm_is_near_the_truth(model: OutcomeModel) -> None:
     # One arm's mean has a standard error of about 2.5, mostly that of 667 retained or not at 100 each.
-    mu, _ = model.predict(randomised().X, 3, 1)
+    mu, _ = model.predict(randomised().X, 100.0, 3, 1)
     assert mu.mean(axis=0) == pytest.approx([50.0, 80.0, 70.0], abs=8.0)
     assert np.corrcoef(mu[:, 0], randomised().X[:, 0])[0, 1] > 0.95
 
 
 def test_value_is_retention_times_its_worth_plus_money(model: OutcomeModel) -> None:
     X = randomised().X[:50]
-    worthless, _ = replace(model, retention_value=0.0).predict(X, 3, 1)
-    doubled, _ = replace(model, retention_value=200.0).predict(X, 3, 1)
-    mu, _ = model.predict(X, 3, 1)
+    worthless, _ = model.predict(X, 0.0, 3, 1)
+    doubled, _ = model.predict(X, 200.0, 3, 1)
+    mu, _ = model.predict(X, 100.0, 3, 1)
     np.testing.assert_allclose(doubled - worthless, 2 * (mu - worthless))
     chance = (mu - worthless) / 100
     assert ((chance > 0) & (chance < 1)).all()
+
+
+def test_a_worth_for_each_row_is_its_own(model: OutcomeModel) -> None:
+    X, worth = randomised().X[:50], np.linspace(0.0, 400.0, 50)
+    (mu, variance), (usual, _) = model.predict(X, worth, 3, 1), model.predict(X, 100.0, 3, 1)
+    for row in (0, 7, 49):
+        np.testing.assert_array_equal(mu[row], model.predict(X, worth[row], 3, 1)[0][row])
+        np.testing.assert_array_equal(variance[row], model.predict(X, worth[row], 3, 1)[1][row])
+    assert not np.allclose(mu[[0, 7, 49]], usual[[0, 7, 49]])
+
+
+def test_out_of_fold_values_hold_each_row_s_worth() -> None:
+    """What is learned of retention and of money does not depend on what retention is worth."""
+    logged, worth = randomised(), np.linspace(0.0, 400.0, 2000)
+    by_row, none, one = (fit_outcomes(replace(logged, retention_value=each), TRAINING)[1] for each in (worth, 0.0, 1.0))
+    np.testing.assert_allclose(by_row, none + worth[:, None] * (one - none), atol=1e-6)
 
 
 def test_files_give_identical_predictions(model: OutcomeModel) -> None:
     files = {k: v if isinstance(v, str) else json.loads(json.dumps(v)) for k, v in model.as_files().items()}
     assert set(files) == {"outcomes.json", "retention.txt", "size.txt"}
     X = randomised().X
-    for told, kept in zip(OutcomeModel.from_files(files).predict(X, 3, 1), model.predict(X, 3, 1), strict=True):
+    again = OutcomeModel.from_files(files)
+    for told, kept in zip(again.predict(X, 100.0, 3, 1), model.predict(X, 100.0, 3, 1), strict=True):
         np.testing.assert_array_equal(told, kept)
 
 
@@ -68,15 +85,15 @@ def test_a_constant_part_stays_constant(retained: float, worth: float) -> None:
     logged = randomised()
     constant, _ = fit_outcomes(replace(logged, retained=np.full(len(logged), retained)), TRAINING)
     assert set(constant.as_files()) == {"outcomes.json", "size.txt"}
-    money_only, _ = replace(constant, retention_value=0.0).predict(logged.X, 3, 1)
-    np.testing.assert_allclose(constant.predict(logged.X, 3, 1)[0] - money_only, worth)
+    money_only, _ = constant.predict(logged.X, 0.0, 3, 1)
+    np.testing.assert_allclose(constant.predict(logged.X, 100.0, 3, 1)[0] - money_only, worth)
 
 
 def test_both_parts_constant_survive_the_files() -> None:
     logged = replace(randomised(), retained=np.ones(2000), money=np.full(2000, 7.5))
     files = fit_outcomes(logged, TRAINING)[0].as_files()
     assert set(files) == {"outcomes.json"}
-    assert (OutcomeModel.from_files(files).predict(logged.X[:4], 3, 1)[0] == 107.5).all()
+    assert (OutcomeModel.from_files(files).predict(logged.X[:4], 100.0, 3, 1)[0] == 107.5).all()
 
 
 def test_payments_are_a_hurdle_with_a_capped_tail() -> None:
@@ -87,7 +104,7 @@ def test_payments_are_a_hurdle_with_a_capped_tail() -> None:
     money = np.where(pays, np.array([50.0, 50.0, 100.0])[logged.arm] * rng.lognormal(0, 0.5, 6000), 0.0)
     money[np.flatnonzero(pays & (logged.arm == 0))[0]] = 50_000.0
     model, mu = fit_outcomes(replace(logged, money=money, retention_value=0.0), TRAINING)
-    means = model.predict(logged.X, 3, 1)[0].mean(axis=0)
+    means = model.predict(logged.X, 0.0, 3, 1)[0].mean(axis=0)
     # Expected per person without the one large payment: 17.0, 25.5, 34.0; it adds 8.3 to each row's mean, spread over
     # all payments in proportion: the arms' order and rough ratios stay.
     assert means[1] / means[0] == pytest.approx(1.5, rel=0.15)
@@ -99,7 +116,7 @@ def test_payments_are_a_hurdle_with_a_capped_tail() -> None:
 
 def test_money_that_may_be_negative_is_modelled_as_it_is() -> None:
     logged = replace(randomised(), money=randomised().money - 1000.0)
-    mu, _ = fit_outcomes(replace(logged, retention_value=0.0), TRAINING)[0].predict(logged.X, 3, 1)
+    mu, _ = fit_outcomes(replace(logged, retention_value=0.0), TRAINING)[0].predict(logged.X, 0.0, 3, 1)
     assert mu.mean(axis=0) == pytest.approx([-1000.0, -1000.0, -980.0], abs=4.0)
 
 
@@ -114,8 +131,8 @@ def test_arms_alike_do_not_depart() -> None:
 
 def test_each_row_alone_is_predicted_as_in_the_batch(model: OutcomeModel) -> None:
     X = randomised().X[:200]
-    whole = np.stack(model.predict(X, 3, 1))
-    alone = np.concatenate([np.stack(model.predict(X[[row]], 3, 1)) for row in range(0, 200, 20)], axis=1)
+    whole = np.stack(model.predict(X, 100.0, 3, 1))
+    alone = np.concatenate([np.stack(model.predict(X[[row]], 100.0, 3, 1)) for row in range(0, 200, 20)], axis=1)
     np.testing.assert_array_equal(alone, whole[:, ::20])
-    backwards = np.stack(model.predict(X[::-1], 3, 1))
+    backwards = np.stack(model.predict(X[::-1], 100.0, 3, 1))
     np.testing.assert_array_equal(backwards[:, ::-1], whole)

@@ -74,7 +74,7 @@ def test_targeting_by_the_outcome_does_not_bias_the_effect() -> None:
 def test_heterogeneous_effects_are_ranked() -> None:
     made, _ = logged(4000, 1, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
     new, truth = logged(2000, 2, np.array([2.0, 0.0]), np.array([8.0, -5.0]))
-    _, effect, error = fit_uplift(made, TRAINING).predict(new.X, 1)
+    _, effect, error = fit_uplift(made, TRAINING).predict(new.X, 50.0, 1)
     # In 10 draws the correlations were at least 0.97 and 0.88, the gain 0.96 of the possible one.
     assert np.corrcoef(effect[:, 1], truth[:, 1])[0, 1] > 0.93
     assert np.corrcoef(effect[:, 2], truth[:, 2])[0, 1] > 0.80
@@ -91,7 +91,7 @@ def test_no_effect_fades_to_no_gain() -> None:
     for seed in range(10):
         made, _ = logged(1200, 100 + seed)
         model = fit_uplift(made, TRAINING)
-        _, effect, error = model.predict(made.X, 1)
+        _, effect, error = model.predict(made.X, 50.0, 1)
         promised.append(effect.max(axis=1).mean())
         assert promised[-1] < 3 * error[:, 1:].max(axis=1).mean()
     # An average effect of 480 rows against 480 has a standard error of 0.65, the better of two noises a mean of 0.4.
@@ -110,7 +110,7 @@ def test_a_rare_arm_has_no_effect_rather_than_a_guess(decisions: int, known: boo
     keep = np.ones(len(made), dtype=bool)
     keep[mails[decisions:]] = False
     model = fit_uplift(made.take(keep), TRAINING)
-    _, effect, error = model.predict(made.X[:5], 1)
+    _, effect, error = model.predict(made.X[:5], 50.0, 1)
     assert model.effects[0] is not None
     assert (model.effects[1] is not None) == known
     assert np.isfinite(effect[:, :2]).all()
@@ -123,7 +123,7 @@ def test_without_controls_no_effect_is_known() -> None:
     made, _ = logged(600, 3)
     model = fit_uplift(made.take(made.arm != 0), TRAINING)
     assert model.effects == (None, None)
-    assert np.isnan(model.predict(made.X[:5], 1)[1][:, 1:]).all()
+    assert np.isnan(model.predict(made.X[:5], 50.0, 1)[1][:, 1:]).all()
 
 
 def test_only_those_who_may_receive_an_arm_count_towards_it() -> None:
@@ -178,7 +178,7 @@ def test_files_give_identical_predictions() -> None:
     files = {k: v if isinstance(v, str) else json.loads(json.dumps(v)) for k, v in model.as_files().items()}
     again = UpliftModel.from_files(files)
     assert (again.arms, again.effects) == (model.arms, model.effects)
-    for told, kept in zip(again.predict(made.X, 1), model.predict(made.X, 1), strict=True):
+    for told, kept in zip(again.predict(made.X, 50.0, 1), model.predict(made.X, 50.0, 1), strict=True):
         np.testing.assert_array_equal(told, kept)
 
 
@@ -186,8 +186,8 @@ def test_the_same_model_twice_and_one_row_alone_as_in_a_batch() -> None:
     made, _ = logged(1200, 3)
     first, second = (fit_uplift(made, TRAINING) for _ in range(2))
     assert first.as_files() == second.as_files()
-    whole = np.stack(first.predict(made.X, 1))
-    alone = np.stack([np.stack(first.predict(made.X[[row]], 1))[:, 0] for row in range(0, 1200, 100)], axis=1)
+    whole = np.stack(first.predict(made.X, 50.0, 1))
+    alone = np.stack([np.stack(first.predict(made.X[[row]], 50.0, 1))[:, 0] for row in range(0, 1200, 100)], axis=1)
     np.testing.assert_array_equal(alone, whole[:, ::100])
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from projects import REPOSITORY
-from rapport.cli import COMMANDS, MODULES
+from rapport.cli import COMMANDS, MODULES, PLAIN
 from rapport.contracts.schemas import assignments_schema
 from rapport.store.frames import read_frame
 from rapport.store.project import ASSIGNMENTS, EVALUATION, FEATURES, OUT_OF_FOLD, TABLES, load_params
@@ -69,6 +70,19 @@ def test_every_runner_explains_itself(command: str) -> None:
     shown = CliRunner().invoke(import_module(f"rapport.{MODULES.get(command, command)}").app, ["--help"])
     assert shown.exit_code == 0
     assert "Usage" in shown.output
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_without_options_explain_themselves_at_once(command: str) -> None:
+    app = get_command(import_module(f"rapport.{MODULES.get(command, command)}").app)
+    assert (command in PLAIN) == (not app.params and not hasattr(app, "commands"))
+    if command not in PLAIN:
+        return
+    asked = f"import sys; sys.argv = ['rapport', '{command}', '--help']; from rapport.cli import main; main()"
+    code = f"{asked}; assert not {{'pandas', 'typer'}} & {{*sys.modules}}"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith(f"Usage: rapport {command}\n\n")
 
 
 def test_the_command_lists_every_runner() -> None:

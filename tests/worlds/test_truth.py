@@ -65,6 +65,16 @@ def test_truth_is_the_mean_of_repeated_futures(arm):
         assert slope == pytest.approx(1.0, abs=0.12), name
 
 
+def test_a_worth_of_each_stakeholder_is_its_own():
+    world, worth = World(300, seed=2, start=START), np.linspace(0.0, 900.0, 300)
+    by_row, none, one = (
+        truth(world, NO_DECISIONS, START, TruthTerms({"purchase": 0.6}, each)) for each in (worth, 0.0, 1.0)
+    )
+    mine = worth[pd.Index(world.population().ids).get_indexer(pd.Index(by_row["stakeholder_id"]))]
+    expected = none["value_none"] + mine * (one["value_none"] - none["value_none"])
+    np.testing.assert_allclose(by_row["value_none"], expected)
+
+
 def test_truth_counts_decisions_still_in_force():
     """Within 4 standard errors (6e-5): an arm 30 days old acts on, and a second one comes on top."""
     early = truth(WORLD, NO_DECISIONS, START, TERMS).dropna(subset="value_premium_upsell")["stakeholder_id"]
