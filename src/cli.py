@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": "bundle to the MLflow registry",
     "features": "the catalogue of features, each with its meaning",
     "summary": "the finished run in a page of text",
+    "review": "proposals with their status, as people decide",
     "absorb": "decisions as carried out and new events to the ledger",
     "loop": "the whole loop on the simulated world",
     "serve": "decide with a registered model",

@@ -25,6 +25,7 @@ OUT_OF_FOLD = Path("data/out_of_fold")
 EVALUATION = Path("data/evaluation")
 ASSIGNMENTS = Path("data/assignments/assignments.parquet")
 RULES = Path("data/assignments/rules.json")
+REVIEW = Path("data/review")
 REPORT = Path("data/report/report.html")
 TRUTH = Path("data/truth")
 
