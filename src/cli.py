@@ -21,6 +21,8 @@ COMMANDS = {
     "publish": "bundle to the MLflow registry",
     "features": "the catalogue of features, each with its meaning",
     "summary": "the finished run in a page of text",
+    "plan": "what another budget or limit would bring",
+    "explain": "the receipt of a decision, checked by deciding again",
     "review": "proposals with their status, as people decide",
     "absorb": "decisions as carried out and new events to the ledger",
     "loop": "the whole loop on the simulated world",

@@ -5,7 +5,6 @@ were proposed by this project, assignments.parquet. It is written beside its pla
 exists whole or not at all, and is then tracked by DVC.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import pandas as pd
 
 from ..contracts.errors import ArtifactError, InputError
 from .documents import read_json, write_json
-from .frames import read_frame, write_frame
+from .frames import file_digest, read_frame, write_frame
 from .project import LEDGER
 
 _TABLES = ("decisions", "events", "assignments")
@@ -61,7 +60,7 @@ def read_ledger(source: str, root: Path = LEDGER) -> list[Partition]:
             raise InputError(str(folder), f"history of the source {source!r}", f"that of {manifest['source']!r}", fix)
         present = [name for name in _TABLES if name in manifest]
         for name in present:
-            if _digest(folder / f"{name}.parquet") != manifest[name]:
+            if file_digest(folder / f"{name}.parquet") != manifest[name]:
                 raise ArtifactError(str(folder / f"{name}.parquet"), "the content absorbed", "other content",
                                     "restore it with `dvc checkout`; the ledger is never edited")  # fmt: skip
         tables = {name: read_frame(folder / f"{name}.parquet") for name in present}
@@ -84,7 +83,7 @@ def append(partition: Partition, source: str, root: Path = LEDGER) -> tuple[Path
     try:
         for name, table in partition.tables.items():
             write_frame(part / f"{name}.parquet", table)
-        digests = {name: _digest(part / f"{name}.parquet") for name in partition.tables}
+        digests = {name: file_digest(part / f"{name}.parquet") for name in partition.tables}
         write_json(part / "manifest.json", {"source": source, **digests})
         if not folder.exists():
             part.replace(folder)
@@ -109,7 +108,3 @@ def track(folders: Sequence[Path]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"dvc add failed: {done.stderr.strip()}")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -26,6 +26,8 @@ EVALUATION = Path("data/evaluation")
 ASSIGNMENTS = Path("data/assignments/assignments.parquet")
 RULES = Path("data/assignments/rules.json")
 REVIEW = Path("data/review")
+PLAN = Path("data/plan")
+WHAT_IF = Path("data/what_if")
 REPORT = Path("data/report/report.html")
 TRUTH = Path("data/truth")
 
