@@ -22,7 +22,7 @@ from .churn import ChurnModel
 from .departures import Departures
 from .lines import widened
 from .links import Link
-from .logged import Floats
+from .logged import Floats, Worth
 from .outcomes import PARTS, OutcomeModel, Part
 from .uplift import UpliftModel
 
@@ -35,28 +35,35 @@ class Contributions:
     """A number of n rows as a sum: baseline + Σ of_features.
 
     Attributes:
-        baseline: what the average training row has.
+        baseline: what the average training row has, were it worth as much as this one if retained; shape (n,).
         of_features: what each column of the matrix adds, shape (n, p).
     """
 
-    baseline: float
+    baseline: Floats
     of_features: Floats
 
 
 def churn_contributions(churn: ChurnModel, X: Matrix, threads: int) -> Contributions:
     """Return what each feature adds to the log-odds of the churn risk."""
-    baseline, found = churn.intercept, np.zeros(X.shape)
+    (trees, linear), baseline, found = churn.weights, churn.intercept, np.zeros(X.shape)
     if churn.booster is not None:
-        of_trees = churn.weights[0] * contributions(churn.booster, X, threads)
+        of_trees = trees * contributions(churn.booster, X, threads)
         baseline, found = baseline + _mean_score(of_trees), found + of_trees[:, :-1]
     if churn.linear is not None:
         average, of_columns = churn.linear.contributions(X)
-        baseline, found = baseline + churn.weights[1] * average, found + churn.weights[1] * of_columns
-    return Contributions(baseline, found)
+        baseline, found = baseline + linear * average, found + linear * of_columns
+    return Contributions(np.full(len(X), baseline), found)
 
 
-def effect_contributions(uplift: UpliftModel, X: Matrix, arm: str, threads: int) -> Contributions:
+def effect_contributions(uplift: UpliftModel, X: Matrix, arm: str, worth: Worth, threads: int) -> Contributions:
     """Return what each feature adds to an arm's effect, money, costs aside.
+
+    Args:
+        uplift: effects.
+        X: matrix, shape (n, p).
+        arm: other than the control.
+        worth: money credited for being retained, one for all or shape (n,).
+        threads: of the boosters.
 
     Raises:
         InputError: no effect of the arm was learned; the control has none.
@@ -66,9 +73,9 @@ def effect_contributions(uplift: UpliftModel, X: Matrix, arm: str, threads: int)
         known = [name for name in uplift.arms if uplift.effect_of(name) is not None]
         fix = "name one of them, or log decisions of this arm"
         raise InputError("drivers of an effect", f"one of the arms {', '.join(known) or '(none)'}", repr(arm), fix)
-    average, under = _value(uplift.outcomes, X, (0, uplift.arms.index(arm)), threads)
-    baseline = line.effect(average[1] - average[0])
-    return Contributions(float(baseline), line.slope * (under[..., 1] - under[..., 0]))
+    average, under = _value(uplift.outcomes, X, (0, uplift.arms.index(arm)), worth, threads)
+    baseline = line.effect(average[:, 1] - average[:, 0])
+    return Contributions(baseline, line.slope * (under[..., 1] - under[..., 0]))
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,16 @@ class _Means:
     parts: Floats
 
 
-def _value(outcomes: OutcomeModel, X: Matrix, arms: tuple[int, int], threads: int) -> tuple[Floats, Floats]:
-    """Return the average row's value under two arms, shape (2,), and what each feature adds, shape (n, p, 2)."""
+def _value(outcomes: OutcomeModel, X: Matrix, arms: tuple[int, int], worth: Worth,
+           threads: int) -> tuple[Floats, Floats]:  # fmt: skip
+    """Return the average row's value under two arms, shape (n, 2), and what each feature adds, shape (n, p, 2)."""
     means: Mapping[str, _Means] = {name: _means(getattr(outcomes, name), outcomes, X, arms, threads) for name in PARTS}
     retention, pays, size = means["retention"], means["pays"], means["size"]
-    average = outcomes.retention_value * retention.average + pays.average * size.average
+    each_worth = np.broadcast_to(worth, len(X))[:, None]
+    average = each_worth * retention.average + pays.average * size.average
     of_pays = pays.parts * ((size.average + size.here) / 2)[:, None, :]
     of_size = size.parts * ((pays.average + pays.here) / 2)[:, None, :]
-    return average, outcomes.retention_value * retention.parts + of_pays + of_size
+    return average, each_worth[:, :, None] * retention.parts + of_pays + of_size
 
 
 def _means(part: Part, outcomes: OutcomeModel, X: Matrix, arms: tuple[int, int], threads: int) -> _Means:

@@ -7,11 +7,11 @@ from ..contracts.draws import uniform_by_id
 from ..contracts.errors import InputError
 from ..models.bundle import Bundle
 from ..models.drivers import Contributions, churn_contributions, effect_contributions
-from ..models.logged import Floats
-from .eligibility import costs, eligible
+from ..models.logged import Floats, retention_values
+from .eligibility import costs, eligible, expected_costs
 
 BASELINE = "baseline"  # of the average row that the models learned from
-COST = "cost"  # of the arm
+COST = "cost"  # of the arm, expected where it is due on success
 CHURN_RISK = "churn_risk"
 SAMPLE = 300  # stakeholders behind averages: exact contributions take about 2 ms of each
 
@@ -29,13 +29,15 @@ def gain_drivers(bundle: Bundle, rows: pd.DataFrame, arm: str) -> pd.DataFrame:
         the largest contribution by size to the smallest, ties by name. The contributions sum to the gain.
 
     Raises:
-        InputError: no effect of the arm was learned.
+        InputError: no effect of the arm was learned, or a row's retention has no worth.
     """
     if bundle.uplift is None:
         raise InputError("drivers of a gain", "a bundle with effects", "one without", "log decisions, then train")
-    found = effect_contributions(bundle.uplift, bundle.encoding.matrix(rows), arm, bundle.params.threads)
-    cost = costs(rows, bundle.params.interventions)[:, bundle.params.interventions.names.index(arm)]
-    return _table(bundle, rows, found, {COST: -cost})
+    worth = retention_values(rows, bundle.params)
+    found = effect_contributions(bundle.uplift, bundle.encoding.matrix(rows), arm, worth, bundle.params.threads)
+    catalogue = bundle.params.interventions
+    cost = expected_costs(costs(rows, catalogue), bundle.predict(rows).success, catalogue)
+    return _table(bundle, rows, found, {COST: -cost[:, catalogue.names.index(arm)]})
 
 
 def churn_drivers(bundle: Bundle, rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,15 +56,16 @@ def average_drivers(bundle: Bundle, table: pd.DataFrame) -> dict[str, dict[str, 
     Returns:
         by feature for churn risk and each arm with an estimated effect that someone may receive.
     """
-    asked = table[~table["opted_out"].to_numpy(dtype=bool)]
-    asked = asked.iloc[np.argsort(uniform_by_id(asked["stakeholder_id"], "drivers"), kind="stable")]
-    threads = bundle.params.threads
-    found = {CHURN_RISK: churn_contributions(bundle.churn, bundle.encoding.matrix(asked[:SAMPLE]), threads)}
-    may = eligible(asked["kind"], bundle.params.interventions)
+    drawn = np.argsort(uniform_by_id(table["stakeholder_id"], "drivers"), kind="stable")
+    drawn = drawn[~table["opted_out"].to_numpy(dtype=bool)[drawn]]
+    may, threads = eligible(table["kind"], bundle.params.interventions), bundle.params.threads
+    X = bundle.encoding.matrix(table.iloc[drawn[:SAMPLE]])
+    found = {CHURN_RISK: churn_contributions(bundle.churn, X, threads)}
     for at, arm in enumerate(bundle.params.interventions.names):
-        rows = asked[may[:, at]][:SAMPLE]
-        if at and len(rows) and bundle.uplift is not None and bundle.uplift.effect_of(arm) is not None:
-            found[arm] = effect_contributions(bundle.uplift, bundle.encoding.matrix(rows), arm, threads)
+        rows = table.iloc[drawn[may[drawn, at]][:SAMPLE]]
+        if len(rows) and bundle.uplift is not None and bundle.uplift.effect_of(arm) is not None:
+            worth, X = retention_values(rows, bundle.params), bundle.encoding.matrix(rows)
+            found[arm] = effect_contributions(bundle.uplift, X, arm, worth, threads)
     return {
         name: dict(zip(bundle.encoding.names, np.abs(each.of_features).mean(axis=0).tolist(), strict=True))
         for name, each in found.items()
@@ -77,7 +80,7 @@ def _table(bundle: Bundle, rows: pd.DataFrame, found: Contributions, others: dic
     parts = []
     for row, of_features in enumerate(found.of_features):
         order = np.lexsort((names, -np.abs(of_features)))
-        heads = {BASELINE: found.baseline, **{name: each[row] for name, each in others.items()}}
+        heads = {BASELINE: found.baseline[row], **{name: each[row] for name, each in others.items()}}
         parts.append(pd.DataFrame({
             "stakeholder_id": rows["stakeholder_id"].iloc[row],
             "feature": pd.array([*heads, *names[order]], dtype="str"),

@@ -21,10 +21,11 @@ from rapport.models.lines import widened
 from rapport.models.links import Link
 from rapport.models.logged import Logged
 from rapport.models.uplift import UpliftModel, fit_uplift
-from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, TRIAL_FEATURES, Trial, draw_trial
+from rapport.worlds.trial import RETENTION_VALUE, TRIAL_ARMS, TRIAL_CATEGORIES, TRIAL_FEATURES, Trial, draw_trial
 
 TRAINING = Training(Learner(rounds=30, learning_rate=0.1, leaves=7, min_leaf_rows=30), 3, 1, TRIAL_CATEGORIES)
 CUSTOMERS = Trial(rows=4000, seed=7)
+WORTH = RETENTION_VALUE["customers"]
 
 
 def fitted(trial: Trial) -> UpliftModel:
@@ -66,10 +67,23 @@ def explained() -> Callable[..., Any]:
 @pytest.mark.parametrize("arm", TRIAL_ARMS[1:])
 def test_parts_and_baseline_sum_to_the_effect_of_every_row(uplift: UpliftModel, arm: str) -> None:
     X = draw_trial(replace(CUSTOMERS, seed=8, rows=300)).X
-    found = effect_contributions(uplift, X, arm, 1)
-    effect = uplift.predict(X, 1)[1][:, TRIAL_ARMS.index(arm)]
+    found = effect_contributions(uplift, X, arm, WORTH, 1)
+    effect = uplift.predict(X, WORTH, 1)[1][:, TRIAL_ARMS.index(arm)]
     np.testing.assert_allclose(found.baseline + found.of_features.sum(axis=1), effect, rtol=0, atol=1e-9)
     assert np.abs(found.of_features).sum() > 1, "nothing to explain would add up too"
+    assert np.ptp(found.baseline) == 0
+
+
+def test_who_is_worth_more_gains_more_by_what_keeps_it(uplift: UpliftModel) -> None:
+    """Contributions are a line in the worth of being retained, one for each row."""
+    X = draw_trial(replace(CUSTOMERS, seed=8, rows=30)).X
+    none, some, much = (effect_contributions(uplift, X, "discount", worth, 1) for worth in (0.0, 100.0, 1000.0))
+    mixed = effect_contributions(uplift, X, "discount", np.where(np.arange(30) % 2, 100.0, 1000.0), 1)
+    np.testing.assert_allclose(
+        much.of_features - none.of_features, 10 * (some.of_features - none.of_features), atol=1e-8
+    )
+    np.testing.assert_array_equal(mixed.of_features[1::2], some.of_features[1::2])
+    np.testing.assert_array_equal(mixed.baseline[::2], much.baseline[::2])
 
 
 def test_parts_and_baseline_sum_to_the_log_odds_of_churn(churn: ChurnModel) -> None:
@@ -152,7 +166,7 @@ def test_a_feature_of_the_outcome_alone_drives_the_churn_risk_and_hardly_the_eff
         eligible=np.ones((rows, 2), dtype=bool),
     )  # fmt: skip
     model = fit_uplift(logged, training)
-    size = np.abs(effect_contributions(model, X[:400], "call", 1).of_features).mean(axis=0)
+    size = np.abs(effect_contributions(model, X[:400], "call", 100.0, 1).of_features).mean(axis=0)
     assert size[1] > 5 * size[0]
     assert size[1] > 5 * size[2]
     control = arm == 0
@@ -163,8 +177,8 @@ def test_a_feature_of_the_outcome_alone_drives_the_churn_risk_and_hardly_the_eff
 
 def test_one_row_alone_is_explained_as_in_a_batch(uplift: UpliftModel) -> None:
     X = draw_trial(replace(CUSTOMERS, seed=8, rows=60)).X
-    whole = effect_contributions(uplift, X, "discount", 1).of_features
-    alone = [effect_contributions(uplift, X[[row]], "discount", 1).of_features[0] for row in (0, 31, 59)]
+    whole = effect_contributions(uplift, X, "discount", WORTH, 1).of_features
+    alone = [effect_contributions(uplift, X[[row]], "discount", WORTH, 1).of_features[0] for row in (0, 31, 59)]
     np.testing.assert_allclose(whole[[0, 31, 59]], alone, rtol=0, atol=1e-9)
 
 
@@ -174,5 +188,5 @@ def test_an_arm_without_an_effect_is_refused(uplift: UpliftModel, arm: str) -> N
     X = draw_trial(replace(CUSTOMERS, rows=2)).X
     expected = "training, personal_support, integration_advice, premium_upsell; got"
     with pytest.raises(InputError, match=rf"drivers of an effect: expected one of the arms {expected} '{arm}'"):
-        effect_contributions(known, X, arm, 1)
-    assert effect_contributions(known, X, "training", 1).of_features.shape == (2, len(TRIAL_FEATURES))
+        effect_contributions(known, X, arm, WORTH, 1)
+    assert effect_contributions(known, X, "training", WORTH, 1).of_features.shape == (2, len(TRIAL_FEATURES))

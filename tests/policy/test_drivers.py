@@ -42,7 +42,8 @@ def people(rows: int, seed: int) -> pd.DataFrame:
 def bundle() -> Bundle:
     rng = np.random.default_rng(2)
     snapshots, decisions = people(1200, 1), people(3000, 2)
-    snapshots["contacts"], snapshots["churned"] = 0, rng.random(1200) < expit(-1 - snapshots["use"].fillna(0))
+    snapshots["contacts"], snapshots["money"] = 0, 0.0
+    snapshots["churned"] = rng.random(1200) < expit(-1 - snapshots["use"].fillna(0))
     arm = rng.integers(0, 3, 3000)
     stays = expit(1 + decisions["use"].fillna(0) * (1 - 0.8 * (arm == 1)))
     decisions = decisions.assign(
@@ -57,13 +58,26 @@ def bundle() -> Bundle:
 def test_contributions_sum_to_the_gain_that_decides(bundle: Bundle, arm: str) -> None:
     table = people(40, 9)
     found = gain_drivers(bundle, table, arm)
-    offer = make_offer(table.assign(kind="partner"), bundle.predict(table), PARAMS.interventions)
+    offer = make_offer(table.assign(kind="partner"), bundle.predict(table), PARAMS)
     gain = offer.gain[:, PARAMS.interventions.names.index(arm)]
     summed = found.groupby("stakeholder_id", sort=False)["contribution"].sum()
     assert list(summed.index) == list(table["stakeholder_id"])
     np.testing.assert_allclose(summed, gain, rtol=0, atol=1e-9)
     costs = found.loc[found["feature"] == COST, "contribution"].to_numpy()
     np.testing.assert_array_equal(costs, -table["call_cost"] if arm == "call" else np.full(40, -1.0))
+
+
+def test_a_cost_due_on_success_counts_as_expected(bundle: Bundle) -> None:
+    document = PARAMS.model_dump(mode="json")
+    document["interventions"]["arms"]["call"]["cost_on"] = "retained"
+    due = replace(bundle, params=parse_params(document))
+    table = people(20, 9)
+    found = gain_drivers(due, table, "call")
+    offer = make_offer(table.assign(kind="partner"), due.predict(table), due.params)
+    summed = found.groupby("stakeholder_id", sort=False)["contribution"].sum()
+    np.testing.assert_allclose(summed, offer.gain[:, due.params.interventions.names.index("call")], rtol=0, atol=1e-9)
+    costs = -found.loc[found["feature"] == COST, "contribution"].to_numpy()
+    assert ((costs > 0) & (costs < table["call_cost"])).all()
 
 
 def test_each_stakeholder_has_baseline_and_cost_and_then_features_by_size(bundle: Bundle) -> None:
