@@ -6,24 +6,33 @@ Run as `python -m rapport.assign` in the project's root.
 from .contracts.cells import Origin
 from .contracts.schemas import assignments_schema
 from .contracts.tables import conform
-from .serving.decisions import answer
+from .policy.account import account_of
+from .policy.decide import assignments_of
+from .serving.decisions import decided
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
+from .store.documents import write_json
 from .store.frames import read_frame, write_frame
-from .store.project import ASSIGNMENTS, BUNDLE, FEATURES
+from .store.project import ASSIGNMENTS, BUNDLE, FEATURES, RULES
 
 app = new_app("Assign every stakeholder the intervention with the highest expected gain under the rules.")
 
 
 @app.command()
 def main() -> None:
-    """Read data/bundle and the population's features, write data/assignments."""
+    """Read data/bundle and the population's features, write data/assignments: the table and rules.json."""
     bundle = read_bundle(BUNDLE)
-    assignments = answer(bundle, read_frame(FEATURES / "population.parquet"))
+    decision = decided(bundle, read_frame(FEATURES / "population.parquet"))
+    assignments = assignments_of(bundle, decision)
     conform(assignments, assignments_schema(bundle.params.interventions.names), Origin("assignments"))
     write_frame(ASSIGNMENTS, assignments)
+    account = account_of(decision, bundle.params)
+    write_json(RULES, account)
     counts = assignments["intervention"].value_counts()
     say(", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    for limit in account["limits"]:
+        if limit["binding"]:
+            say(f"{limit['name']} binds: one more unit is worth {limit['price']:.4g}")
 
 
 if __name__ == "__main__":

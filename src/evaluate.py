@@ -14,7 +14,9 @@ from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
 from .models.training import under_control
-from .policy.eligibility import costs, eligible, rested
+from .policy.constraints import constraints_of
+from .policy.eligibility import costs, expected_costs
+from .policy.rules import permitted, rules_of
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
 from .store.frames import read_frame
@@ -43,7 +45,9 @@ def main() -> None:
         say(pilot_message(metrics["pilot"]))
     else:
         decisions = read_frame(FEATURES / "decisions.parquet")
-        metrics["uplift"] = policy_scorecard(_held(uplift_rows, decisions, params), params, population)
+        metrics["uplift"] = policy_scorecard(
+            _held(uplift_rows, decisions, params, population), params.interventions.names
+        )
     write_json(EVALUATION / "metrics.json", metrics)
     write_json(EVALUATION / "features.json", _drift(("churn",) if uplift_rows.empty else ("churn", "uplift")))
 
@@ -68,18 +72,22 @@ def _drift(models: tuple[str, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> Held:
+def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, population: int) -> Held:
     if not rows["decision_id"].equals(decisions["decision_id"]):
         raise RuntimeError("out-of-fold rows and decisions differ; run `dvc repro`")
-    may = eligible(decisions["kind"], params.interventions) & rested(decisions, params.interventions)
-    cost = costs(decisions, params.interventions)
+    today = decisions.assign(as_of=params.clock.as_of, opted_out=False)
+    success = {kind: _matrix(rows, kind, params) for kind in params.interventions.successes}
+    cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
+    may = permitted(rules_of(today, params), cost.shape)[1]
     arm, propensity = rows["arm"].to_numpy(dtype=np.int64), rows["propensity"].to_numpy(dtype=float)
     logged = LoggedDecisions(rows["value"].to_numpy(dtype=float), arm, propensity, cost,
                              _matrix(rows, "mu", params), rows["stakeholder_id"].to_numpy(dtype=object))  # fmt: skip
-    gain = np.where(may, _matrix(rows, "effect", params) - cost, np.nan)
-    gain[:, 0] = 0.0
-    return Held(logged, gain, may, rows["fold"].to_numpy(dtype=np.int64), rows["churn_risk"].to_numpy(dtype=float),
-                rows["propensity_logged"].to_numpy(dtype=bool))  # fmt: skip
+    caution = params.decision.caution * _matrix(rows, "effect_se", params) if params.decision.caution else 0.0
+    worth = np.where(may, _matrix(rows, "effect", params) - cost - caution, np.nan)
+    worth[:, 0] = 0.0
+    constraints = constraints_of(decisions, params, len(decisions) / max(population, 1))
+    return Held(logged, worth, may, constraints, rows["fold"].to_numpy(dtype=np.int64),
+                rows["churn_risk"].to_numpy(dtype=float), rows["propensity_logged"].to_numpy(dtype=bool))  # fmt: skip
 
 
 def _matrix(rows: pd.DataFrame, name: str, params: Params) -> np.ndarray:

@@ -9,16 +9,16 @@ from lightgbm import Booster
 
 from .evaluation.pilot import pilot_message
 from .models.bundle import Bundle
-from .policy.eligibility import costs
 from .report.features import gain_shares
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
+from .report.what_if import plan_page
 from .store.atomic import write_text
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, REPORT, TABLES
+from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, PLAN, REPORT, RULES, TABLES
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
 
@@ -34,12 +34,11 @@ def finished_run() -> FinishedRun:
     """Return the run whose files lie in the project; the params are those in its bundle."""
     bundle = read_bundle(BUNDLE)
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
-    population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
     return FinishedRun(
         params=bundle.params,
         metrics=metrics,
         assignments=assignments,
-        cost=costs(population.loc[assignments["stakeholder_id"]], bundle.params.interventions),
+        account=read_json(RULES),
         training=read_json(OUT_OF_FOLD / "training.json"),
         features=read_json(FEATURES / "features.json"),
         counts=read_json(TABLES / "counts.json"),
@@ -48,6 +47,7 @@ def finished_run() -> FinishedRun:
         drift=read_json(EVALUATION / "features.json"),
         outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        plan=plan_page(read_json(PLAN / "plan.json")),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )
 

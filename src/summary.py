@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from .evaluation.pilot import pilot_message
-from .policy.eligibility import costs
 from .report.assigned import tally
 from .report.summary import Summary, new_console, print_summary
 from .store.console import new_app, run
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, EVALUATION, FEATURES, REPORT, load_params
+from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, load_params
 
 app = new_app("Print what the finished run is worth, what it assigns, and where report and model are.")
 
@@ -26,11 +25,10 @@ def main(
     """Read the run's files and print."""
     params = load_params()
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
-    population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
-    cost = costs(population.loc[assignments["stakeholder_id"]], params.interventions)
-    tallies = tally(assignments, cost, params.interventions.names)
+    account = read_json(RULES)
+    tallies = tally(assignments, account["spend"])
     pilot = pilot_message(metrics["pilot"]) if "pilot" in metrics else ""
-    print_summary(Summary(params, metrics, tallies, pilot, REPORT.as_posix(), version), new_console())
+    print_summary(Summary(params, metrics, tallies, account, pilot, REPORT.as_posix(), version), new_console())
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ class Built:
 
 
 def params(as_of: int = AS_OF, outcome: dict[str, Any] | None = None, **how: Any) -> Params:
-    """Return params; `how` sets threads, memory_gb, engine and kpis, every other word is a key of `features`."""
-    machine = {key: how.pop(key) for key in ("threads", "memory_gb", "engine", "kpis") if key in how}
+    """Return params; `how` sets threads, memory_gb, engine, kpis, decision; other words are keys of `features`."""
+    machine = {key: how.pop(key) for key in ("threads", "memory_gb", "engine", "kpis", "decision") if key in how}
     credited = {"churn": {"event": "left"}, "value": {"buy": 0.5}, "retention_value": 100.0}
     return parse_params(
         {

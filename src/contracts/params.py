@@ -3,38 +3,14 @@
 Money has one currency; every duration carries its unit in its name. `docs/contract.md` gives the meaning in words.
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from .errors import ParamsError
-
-Kind = Literal["customer", "employee", "partner", "investor"]
-KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
-ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-def _parse_instant(value: object) -> object:
-    """Return a date or time as UTC without zone; quoted in the file, DVC reads no other (docs/decisions/0003)."""
-    if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError('a date or time in ISO 8601, such as "2025-04-01"') from None
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        value = dt.datetime(value.year, value.month, value.day)
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        value = value.astimezone(dt.UTC).replace(tzinfo=None)
-    return value
-
-
-class Section(BaseModel):
-    """Base of all sections: immutable, no unknown key, finite numbers only."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from .rules import Decision, Interventions, refuse_unknown_names
+from .section import Instant, Section
 
 
 class Source(Section):
@@ -48,7 +24,7 @@ class Source(Section):
 class Clock(Section):
     """The instant of decision (UTC) and the days over which an outcome counts."""
 
-    as_of: Annotated[dt.datetime, BeforeValidator(_parse_instant)]
+    as_of: Instant
     horizon_days: int = Field(gt=0, le=3650)
     iteration: int = Field(default=1, ge=1)
 
@@ -74,43 +50,6 @@ class Outcome(Section):
     churn: Churn
     value: dict[str, float]
     retention_value: float | Literal["clv"] = Field()
-
-
-class Arm(Section):
-    """One intervention: money per assignment (or a stakeholder column that holds it) and who may get it."""
-
-    cost: float | str = 0.0
-    capacity: int | None = Field(default=None, ge=0)
-    channel: str | None = None
-    kinds: tuple[Kind, ...] = KINDS
-    cooldown_days: int = Field(default=0, ge=0)
-
-
-class Interventions(Section):
-    """The catalogue: the control and the arms, in the order in which tables list them."""
-
-    control: ArmName
-    arms: dict[ArmName, Arm] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _control_apart(self) -> "Interventions":
-        if self.control in self.arms:
-            raise ValueError(f"the control {self.control!r} must not be one of the arms")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The control first, then the arms in catalogue order."""
-        return (self.control, *self.arms)
-
-
-class Decision(Section):
-    """Limits and randomness of the assignment; `null` means no limit."""
-
-    budget: float | None = Field(default=None, ge=0)
-    holdout: Share = 0.05
-    exploration: Share = 0.05
-    policy: str = "rapport"
 
 
 class Features(Section):
@@ -208,6 +147,15 @@ class Params(Section):
         silence = self.outcome.churn.inactive_days
         if silence is not None and silence > self.clock.horizon_days:
             raise ValueError("outcome.churn.inactive_days must not exceed clock.horizon_days")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> "Params":
+        refuse_unknown_names(self.interventions, self.decision)
+        if self.decision.rest_after_refusal_days and not self.features.refusals:
+            raise ValueError(
+                "features.refusals must name event types, which decision.rest_after_refusal_days counts from"
+            )
         return self
 
 

@@ -1,57 +1,61 @@
 """Baselines within the limits that hold for our policy, so that none is praised for what nobody could carry out.
 
-A policy is an (n, k) matrix of probabilities, the control at 0; it keeps the limits in expectation.
+A policy is an (n, k) matrix of probabilities, the control at 0; it keeps the upper limits (budgets and capacities) in
+expectation. Quotas, bounds on rates and households are not asked of baselines, which leaves them freer than ours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..policy.choose import Limits
+from ..policy.limits import Constraints
 
 Floats = NDArray[np.float64]
 
 
-def thinned_to_limits(policy: Floats, cost: Floats, limits: Limits) -> Floats:
+def thinned_to_limits(policy: Floats, cost: Floats, constraints: Constraints) -> Floats:
     """Return the policy with each arm given to a random part of those it chooses, as far as the limits reach.
 
     Args:
         policy: shape (n, k).
         cost: money, shape (n, k); below 0 counts as 0.
-        limits: capacities first, then the budget over all arms alike.
+        constraints: of these rows; capacities first, then budgets over all their arms alike.
     """
-    room = np.array([np.inf if each is None else each for each in limits.capacity])
-    given: Floats = policy * np.minimum(1.0, room / np.maximum(policy.sum(axis=0), 1e-12))
-    spend = float((given * np.maximum(cost, 0.0)).sum())
-    if limits.budget is not None and spend > limits.budget:
-        given = np.where(cost > 0, given * (limits.budget / spend), given)
+    given = policy.copy()
+    for of_cost in (False, True):
+        for use, bound in _upper(constraints, cost, of_cost):
+            used = float((given * use).sum())
+            if used > bound:
+                given = np.where(use > 0, given * (bound / used), given)
     given[:, 0] = 1.0 - given[:, 1:].sum(axis=1)
     return given
 
 
-def cut_to_limits(ranked: Callable[[int], Floats], treated: int, cost: Floats, limits: Limits) -> Floats:
-    """Return the ranking policy that treats the most, up to `treated`, without breaking a limit.
+def cut_to_limits(ranked: Callable[[int], Floats], treated: int, cost: Floats, constraints: Constraints) -> Floats:
+    """Return the ranking policy that treats the most, up to `treated`, without breaking an upper limit.
 
     Args:
         ranked: from a number of rows to the policy that treats so many, the first of a ranking; a larger number treats
             the same rows and more.
         treated: rows to treat at most.
         cost: money, shape (n, k); below 0 counts as 0.
-        limits: budget and capacities.
+        constraints: of these rows.
     """
     low, high = 0, treated
     while low < high:
         middle = (low + high + 1) // 2
-        if _keeps(ranked(middle), cost, limits):
+        policy = ranked(middle)
+        if all((policy * use).sum() <= bound for of in (False, True) for use, bound in _upper(constraints, cost, of)):
             low = middle
         else:
             high = middle - 1
     return ranked(low)
 
 
-def _keeps(policy: Floats, cost: Floats, limits: Limits) -> bool:
-    counts = policy.sum(axis=0)
-    if any(room is not None and counts[at] > room for at, room in enumerate(limits.capacity)):
-        return False
-    return limits.budget is None or float((policy * np.maximum(cost, 0.0)).sum()) <= limits.budget
+def _upper(constraints: Constraints, cost: Floats, of_cost: bool) -> Iterator[tuple[Floats, float]]:
+    """Yield what each pair uses of the upper limits of cost or of contacts, (n or 1, k), and their bounds."""
+    for limit in constraints.limits:
+        if limit.upper and limit.of_cost is of_cost:
+            weight = constraints.weights(limit)
+            yield (weight * np.maximum(cost, 0.0) if of_cost else weight), limit.bound

@@ -1,11 +1,11 @@
 """The run's scorecard from out-of-fold predictions: churn quality, and the value of our policy beside its baselines.
 
 Values of policies are net money per decision. The limits of the assignment hold for the evaluated decisions in
-proportion to their number over the population's, for the baselines as for ours.
+proportion to their number over the population's, the upper ones for the baselines as for ours.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..contracts.params import Params
 from ..models.churn_baselines import BASELINES, RULE, SINGLE_FEATURE
 from ..models.scores import doubly_robust_scores
 from ..policy.choose import choose
-from ..policy.decide import limits_of
+from ..policy.limits import Constraints, InfeasibleError
 from .baselines import best_single_arm, nobody, random, response_ranking, risk_ranking
 from .calibration import (
     base_rate_log_loss,
@@ -84,55 +84,60 @@ class Held:
 
     Attributes:
         log: value, arm, propensities, cost, mu and stakeholders.
-        gain: out-of-fold gain net of cost, shape (n, arms), NaN where unknown or not eligible.
-        eligible: by kind, and the cool-down over, shape (n, arms).
+        worth: out-of-fold gain net of cost, less caution, shape (n, arms), NaN where unknown or not eligible.
+        eligible: by the rules, as if all were decided today, shape (n, arms).
+        constraints: of the assignment, in proportion to these decisions.
         fold: shape (n,).
         churn_risk: shape (n,).
         propensity_logged: whether the log held the propensity, shape (n,).
     """
 
     log: LoggedDecisions
-    gain: Floats
+    worth: Floats
     eligible: NDArray[np.bool_]
+    constraints: Constraints
     fold: NDArray[np.int64]
     churn_risk: Floats
     propensity_logged: NDArray[np.bool_]
 
 
-def policies(held: Held, params: Params, population: int) -> dict[str, Floats]:
+def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
     """Return our policy and the five baselines as matrices of probabilities, shape (n, arms) each.
 
-    Args:
-        held: n out-of-fold decisions.
-        params: limits of the assignment.
-        population: stakeholders for whom the limits are meant.
+    The second part names the limits that the logged decisions cannot keep, such as a quota of an arm that hardly
+    anyone in the log may receive; only upper limits hold then.
     """
     log, n = held.log, len(held.log.value)
     scores = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
-    limits = limits_of(params).scaled(n / max(population, 1))
-    ours = choose(held.gain, log.cost, limits).arm
+    constraints, left_out = held.constraints, list[str]()
+    try:
+        ours = choose(held.worth, log.cost, constraints).arm
+    except InfeasibleError:
+        left_out = [limit.name for limit in constraints.limits if not limit.upper]
+        constraints = replace(constraints, limits=tuple(limit for limit in constraints.limits if limit.upper))
+        ours = choose(held.worth, log.cost, constraints).arm
     treated = int((ours > 0).sum())
     common = (held.fold, held.eligible, log.cost, scores)
 
     def ranked(ranking: Ranking, priority: Floats) -> Floats:
-        return cut_to_limits(lambda count: ranking(*common, priority, count), treated, log.cost, limits)
+        return cut_to_limits(lambda count: ranking(*common, priority, count), treated, log.cost, constraints)
 
     return {
-        OURS: np.eye(held.gain.shape[1])[ours],
-        "nobody": nobody(n, held.gain.shape[1]),
-        "best_single_arm": thinned_to_limits(best_single_arm(*common), log.cost, limits),
-        "random": thinned_to_limits(random(held.eligible), log.cost, limits),
+        OURS: np.eye(held.worth.shape[1])[ours],
+        "nobody": nobody(n, held.worth.shape[1]),
+        "best_single_arm": thinned_to_limits(best_single_arm(*common), log.cost, constraints),
+        "random": thinned_to_limits(random(held.eligible), log.cost, constraints),
         "risk_ranking": ranked(risk_ranking, held.churn_risk),
         "response_ranking": ranked(response_ranking, log.mu),
-    }
+    }, left_out
 
 
-def policy_scorecard(held: Held, params: Params, population: int) -> dict[str, Any]:
+def policy_scorecard(held: Held, names: tuple[str, ...]) -> dict[str, Any]:
     """Return value, difference to ours, arms and overlap of every policy, and the quality of the propensities."""
-    compared = policies(held, params, population)
-    names = params.interventions.names
+    compared, left_out = policies(held)
     return {
         "decisions": len(held.log.value),
+        "limits_left_out": left_out,
         "policies": {name: _policy(held.log, policy, compared[OURS], names) for name, policy in compared.items()},
         "propensity": {
             "logged": int(held.propensity_logged.sum()),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
+from ..contracts.rules import condition_columns, rule_columns
 from .declare import Feature
 
 KEYS = frozenset({"row", "stakeholder", "stakeholder_id", "decision_id", "as_of", "arm", "propensity", "iteration",
@@ -20,16 +21,19 @@ def attributes(stakeholders: pd.DataFrame, params: Params, taken: Set[str]) -> p
 
     Raises:
         ParamsError: `exclude` or `audit_only` names no column, so that a misspelt one would become a feature.
-        InputError: that name is taken too, or the attribute is an arm's cost, which is read by its own name.
+        ParamsError: or a rule names no column.
+        InputError: that name is taken too, or it is that of an attribute which deciding reads by its own name.
     """
     named = {*params.features.exclude, *params.features.audit_only}
     unknown = sorted(named - set(stakeholders.columns))
     if unknown:
         where = "params.yaml, features.exclude and features.audit_only"
         raise ParamsError(where, "columns of stakeholders", repr(unknown[0]), "correct or remove the name")
-    left_out = named - _needed(params) | {"opted_out", "since", "stakeholder_id"}
+    _refuse_unknown_rules(set(stakeholders.columns), taken, params)
+    needed = _needed(params) & set(stakeholders.columns)
+    left_out = named - needed | {"opted_out", "since", "stakeholder_id"}
     kept = stakeholders.drop(columns=left_out & set(stakeholders.columns))
-    kept.columns = _apart(list(kept.columns), KEYS | taken, _needed(params))
+    kept.columns = _apart(list(kept.columns), KEYS | taken, needed)
     return kept
 
 
@@ -51,8 +55,8 @@ def _apart(names: Sequence[str], taken: Set[str], needed: Set[str]) -> list[str]
     apart: list[str] = []
     for name in names:
         if name in taken and name in needed:
-            fix = "rename the column, and in params.yaml the cost that names it"
-            raise InputError(f"stakeholders, column {name}", "a cost column with a name of its own",
+            fix = "rename the column, and in params.yaml the cost or rule that names it"
+            raise InputError(f"stakeholders, column {name}", "a name of its own, since deciding reads the column",
                              "the name of a key or of another feature", fix)  # fmt: skip
         apart.append(f"attribute_{name}" if name in taken else name)
         if apart[-1] != name and apart[-1] in names:
@@ -63,4 +67,21 @@ def _apart(names: Sequence[str], taken: Set[str], needed: Set[str]) -> list[str]
 
 def _needed(params: Params) -> set[str]:
     """Return the columns that deciding reads: they are in the tables whatever `features.exclude` says."""
-    return {"kind", *(arm.cost for arm in params.interventions.arms.values() if isinstance(arm.cost, str))}
+    rules = params.interventions, params.decision
+    return {"kind", *rule_columns(*rules), *condition_columns(*rules)}
+
+
+def _refuse_unknown_rules(columns: Set[str], features: Set[str], params: Params) -> None:
+    """Refuse rules of columns that do not exist.
+
+    Raises:
+        ParamsError: names the rule.
+    """
+    known = columns - {"since", "stakeholder_id"}
+    for name, key in rule_columns(params.interventions, params.decision).items():
+        if name not in known:
+            raise ParamsError(f"params.yaml, {key}", "a column of stakeholders", repr(name), "correct the name")
+    for name, key in condition_columns(params.interventions, params.decision).items():
+        if name not in known | features:
+            expected = "names of attributes or features (`rapport features` lists them)"
+            raise ParamsError(f"params.yaml, {key}", expected, repr(name), "correct the name")

@@ -7,6 +7,7 @@ from .declare import Feature, Material, Pair
 from .measures import Measured, per_type
 from .of_contacts import contact_features
 from .of_relationship import relationship_features
+from .of_rules import rule_columns
 from .of_types import type_features
 from .visible import HISTORY, SPINE, visible, visible_at
 
@@ -17,7 +18,7 @@ def declarations(material: Material) -> list[Feature]:
 
 
 def expression(material: Material, history: Table, spine: Table, instant: int | None = None) -> Table:
-    """Return `row` and every feature in float64, one row per spine row, in any order.
+    """Return `row`, every feature and the rules' columns in float64, one row per spine row, in any order.
 
     Args:
         material: what there is to make features of.
@@ -32,11 +33,13 @@ def expression(material: Material, history: Table, spine: Table, instant: int | 
     else:
         seen, key = visible_at(wanted, instant).mutate(row=ibis._.stakeholder), spine.stakeholder
     # Rows without an event join as a row of no type; joined after the features, many columns would be looked up.
-    found = _measured(material, seen)
-    types = spine.select("row", whose=key).left_join(found.table.rename(whose="row"), "whose")
-    pairs = _pairs(material, Measured(types, material.codes))
-    made = types.group_by("row").aggregate(**{feature.name: each.cast("float64") for feature, each in pairs})
-    return made.fill_null({feature.name: 0.0 for feature, _ in pairs if feature.missing == "zero"})
+    found = _measured(material, seen).table.rename(whose="row")
+    measured = Measured(spine.select("row", whose=key).left_join(found, "whose"), material.codes)
+    pairs, of_rules = _pairs(material, measured), rule_columns(material, measured)
+    columns = {feature.name: each.cast("float64") for feature, each in pairs} | of_rules
+    zeros = [feature.name for feature, _ in pairs if feature.missing == "zero"]
+    zeros += [name for name in of_rules if "_count_" in name]
+    return measured.table.group_by("row").aggregate(**columns).fill_null(dict.fromkeys(zeros, 0.0))
 
 
 def _measured(material: Material, seen: Table) -> Measured:

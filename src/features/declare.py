@@ -49,6 +49,7 @@ class Material:
         worth: money credited per unit of value (the outcome's margins), by slug, of types in `valued`.
         responses: slugs in `activity` that answer a contact.
         refusals: slugs in `activity` that turn a contact down.
+        rests: whether a rule asks for the latest refusal.
     """
 
     activity: Mapping[str, int]
@@ -60,6 +61,7 @@ class Material:
     worth: Mapping[str, float]
     responses: Sequence[str]
     refusals: Sequence[str]
+    rests: bool = False
 
     @property
     def codes(self) -> dict[str, int]:

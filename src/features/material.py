@@ -44,11 +44,15 @@ def material_of(codes: Codes, engine: Engine, params: Params) -> Material:
         valued=frozenset(valued),
         partly=frozenset(partly),
         contacts=contacts,
-        windows=Windows(sorted({*params.features.windows_days})),
+        windows=Windows(
+            sorted({*params.features.windows_days}),
+            sorted({rule.days for rule in params.decision.contacts} - {*params.features.windows_days}),
+        ),
         channels={slug(name): codes.channels.index(name) for name in channels},
         worth={name: margin for name, margin in margins_by_slug(params).items() if name in valued},
         responses=_answering(params.features.responses, "responses", activity, no_answers),
         refusals=_answering(params.features.refusals, "refusals", activity, no_answers),
+        rests=params.decision.rest_after_refusal_days > 0,
     )
 
 

@@ -41,9 +41,13 @@ def _count_bits(bits: int) -> int:  # type: ignore[empty-body]
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows that end at the as-of instant, in days, ascending; the longest stands last."""
+    """Windows that end at the as-of instant, in days, ascending; the longest stands last.
+
+    In those of `counted` events are counted only, for the rules of deciding.
+    """
 
     days: Sequence[int]
+    counted: Sequence[int] = ()
 
     @property
     def shortest(self) -> int:
@@ -88,6 +92,8 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
             columns[f"sum_{days}"] = total_of(seen.amount, recent)
         if partly:
             columns[f"valued_{days}"] = seen.amount.count(where=recent)
+    for days in windows.counted:
+        columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if valued:
         columns["last"] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
     in_longest = seen.age <= windows.longest * MICROS_PER_DAY

@@ -4,7 +4,7 @@ One bundle is one registered version, so that half of a pair is never promoted. 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..contracts.params import Params, parse_params
 from .churn import ChurnModel
 from .encoding import Encoding
 from .logged import Floats, retention_values
+from .success import success_probabilities
 from .uplift import UpliftModel
 
 # How a run is computed and reported, and where its source lies, decides nothing: the bundle stays the same.
@@ -29,11 +30,13 @@ class Predictions:
         churn_risk: probability under the control, shape (n,).
         effect: money against the control, costs aside, shape (n, arms) in the order of `Interventions.names`.
         effect_se: its standard error, same shape.
+        success: probability of each kind of success that a cost depends on, under each arm, same shape.
     """
 
     churn_risk: Floats
     effect: Floats
     effect_se: Floats
+    success: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,18 @@ class Bundle:
         if self.uplift is None:
             effect = np.full((len(X), len(self.params.interventions.names)), np.nan)
             effect[:, 0] = 0.0
-            return Predictions(risk, effect, effect.copy())
+            return Predictions(risk, effect, effect.copy(), self._success(X))
         _, effect, error = self.uplift.predict(X, retention_values(table, self.params), self.params.threads)
         order = [self.uplift.arms.index(name) for name in self.params.interventions.names]
-        return Predictions(risk, effect[:, order], error[:, order])
+        return Predictions(risk, effect[:, order], error[:, order], self._success(X))
+
+    def _success(self, X: NDArray[np.float32]) -> Mapping[str, Floats]:
+        names, wanted = self.params.interventions.names, self.params.interventions.successes
+        arms = names if self.uplift is None else self.uplift.arms
+        outcomes = None if self.uplift is None else self.uplift.outcomes
+        found = success_probabilities(outcomes, X, len(arms), self.params.threads, wanted)
+        order = [arms.index(name) for name in names]
+        return {kind: probability[:, order] for kind, probability in found.items()}
 
     def as_files(self) -> dict[str, object]:
         """Return the bundle as text (str) and JSON-ready parts by file name."""

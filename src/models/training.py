@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..contracts.draws import folds_by_id
 from ..contracts.errors import InputError
 from ..contracts.params import Params
+from ..contracts.rules import Interventions
 from .boosting import Training
 from .bundle import Bundle
 from .churn import fit_churn
@@ -26,6 +27,7 @@ from .churn_baselines import RULE, baseline_columns
 from .encoding import Encoding
 from .logged import Floats, Logged, retention_values, with_estimated_propensities, worth_of
 from .single_feature import refuse_telltale
+from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
 
 LEAST_LEARNT = 500  # rows below which the time-forward churn fit falls back to rows of the same instants
@@ -88,7 +90,7 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     logged = with_estimated_propensities(_logged(rows, encoding, params), training)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
     bundle = replace(bundle, uplift=fit_uplift(logged, training))
-    held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions.names, say)
+    held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions, say)
     return Trained(bundle, churn_rows, held_out, log)
 
 
@@ -207,22 +209,28 @@ def _later_churn(
 
 
 def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,
-                 names: Sequence[str], say: Callable[[str], None]) -> pd.DataFrame:  # fmt: skip
+                 catalogue: Interventions, say: Callable[[str], None]) -> pd.DataFrame:  # fmt: skip
     """Predict each decision by models that never saw its stakeholder."""
     n, arms = logged.eligible.shape
     fold = folds_by_id(logged.ids, training.learner.folds, training.seed)
     risk_fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
     mu, effect, error = (np.empty((n, arms)) for _ in range(3))
+    success = {kind: np.empty((n, arms)) for kind in catalogue.successes}
     churn_risk = np.empty(n)
     for k, (inside, others) in enumerate(logged.splits(training.learner.folds, training.seed)):
         say(f"uplift, held out: fold {k + 1} of {training.learner.folds}")
-        mu[inside], effect[inside], error[inside] = fit_uplift(others, training).predict(
+        uplift = fit_uplift(others, training)
+        mu[inside], effect[inside], error[inside] = uplift.predict(
             logged.X[inside], worth_of(logged.retention_value, inside), training.threads
         )
+        found = success_probabilities(uplift.outcomes, logged.X[inside], arms, training.threads, catalogue.successes)
+        for kind, probability in found.items():
+            success[kind][inside] = probability
         kept = risk_fold != k
         churn = fit_churn(risk.X[kept], risk.churned[kept], risk.ids[kept].reset_index(drop=True), training)
         churn_risk[inside] = churn.predict(logged.X[inside], training.threads)
-    table = _uplift_rows(decisions, logged, fold, {"mu": mu, "effect": effect, "effect_se": error}, names)
+    predicted = {"mu": mu, "effect": effect, "effect_se": error, **success}
+    table = _uplift_rows(decisions, logged, fold, predicted, catalogue.names)
     return table.assign(churn_risk=churn_risk)
 
 

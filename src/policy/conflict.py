@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, vstack
 
 from .limits import InfeasibleError
 from .prepared import Prepared
-from .problem import Floats, Integers
+from .problem import Block, Floats, Integers
 
 _COST_BANDS = 16
 _MOST_ARMS = 32
@@ -72,12 +72,15 @@ def _kinds(prepared: Prepared, chunk: int) -> tuple[Integers, Floats, Floats, Fl
     """Return cell, possible arms, number, lowest and highest cost of each kind of stakeholder."""
     edges, treated = _bands(prepared), prepared.arms - 1
     powers, bands = 2 ** np.arange(treated), len(edges) + 1
-    parts = []
-    for block in prepared.chunks(chunk):
+
+    def part(block: Block) -> tuple[Integers, Floats, Floats, Floats]:
         finite = ~np.isnan(block.gain[1:])
         band = np.searchsorted(edges, np.where(finite, block.cost[1:], 0.0).max(axis=0, initial=0.0))
         code = (block.cell * 2**treated + powers @ finite) * bands + band
-        parts.append(_merged(code, np.ones(len(code)), block.cost[1:], block.cost[1:]))
+        return _merged(code, np.ones(len(code)), block.cost[1:], block.cost[1:])
+
+    nobody = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros((treated, 0)), np.zeros((treated, 0))
+    parts = [nobody, *prepared.over_chunks(part, chunk)]
     code, size, low, high = _merged(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
     cell, pattern = np.divmod(code // bands, 2**treated)
     return cell, ((pattern[:, None] // powers) % 2).astype(np.float64), size, low.T, high.T

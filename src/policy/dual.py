@@ -14,8 +14,8 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, hstack
 
 from .prepared import Prepared
-from .problem import Block, Floats, Integers, Tally
-from .response import Arms, best_arms
+from .problem import Block, Floats, Integers
+from .response import Arms, answered
 
 _ACCEPT = 0.1  # of the predicted decrease, for a step to be taken
 _MOST_STEPS = 150
@@ -185,9 +185,8 @@ class _Search:
         return Dual(self.center * self.money, bound, self._mix(), self.converged, self.unbounded)
 
     def _respond(self, price: Floats) -> tuple[Floats, Any]:
-        arm = best_arms(self.prepared, self.block, price * self.money)
+        arm, tally = answered(self.prepared, self.block, price * self.money)
         self.arms.append(arm)
-        tally: Tally = self.prepared.tally(self.block, arm)
         value = self.prepared.value_by_part(tally) / self.money
         return value, self.prepared.used_by_part(tally)
 

@@ -1,15 +1,19 @@
-"""What a stakeholder may receive and what it costs; matrices have one column per name of `Interventions.names`."""
+"""What an arm costs whom, and whose kind may receive it; matrices have one column per name of `Interventions.names`."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.errors import InputError
-from ..contracts.params import Arm, Interventions
+from ..contracts.rules import Arm, Interventions
+
+Floats = NDArray[np.float64]
 
 
 def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float64]:
-    """Return the money each arm costs each stakeholder, shape (n, arms); the control costs nothing.
+    """Return the money each arm costs each stakeholder when it is due, shape (n, arms); the control costs nothing.
 
     Raises:
         InputError: a cost column is absent, or holds text, a missing or an infinite cost.
@@ -20,24 +24,26 @@ def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float
     return matrix
 
 
+def expected_costs(cost: Floats, success: Mapping[str, Floats], interventions: Interventions) -> Floats:
+    """Return the cost expected of each assignment, money, shape (n, arms).
+
+    Args:
+        cost: when due, money, shape (n, arms).
+        success: probability of each kind of success under each arm, shape (n, arms) each.
+        interventions: `cost_on` of each arm says on what its cost is due.
+    """
+    expected = cost.copy()
+    for at, arm in enumerate(interventions.arms.values(), start=1):
+        if arm.cost_on != "assignment":
+            expected[:, at] *= success[arm.cost_on][:, at]
+    return expected
+
+
 def eligible(kinds: pd.Series, interventions: Interventions) -> NDArray[np.bool_]:
     """Return whether each stakeholder's kind may receive each arm, shape (n, arms); everyone may get the control."""
     columns = [np.ones(len(kinds), dtype=bool)]
     columns += [kinds.isin(arm.kinds).to_numpy(dtype=bool) for arm in interventions.arms.values()]
     return np.column_stack(columns)
-
-
-def rested(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.bool_]:
-    """Return whether each arm's cool-down is over for each stakeholder, shape (n, arms).
-
-    An arm received exactly `cooldown_days` ago may be given again.
-    """
-    matrix = np.ones((len(table), len(interventions.names)), dtype=bool)
-    for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
-        if arm.cooldown_days > 0:
-            days = table[f"contact_{name}_days_since"].to_numpy(dtype=float)
-            matrix[:, at] = np.isnan(days) | (days >= arm.cooldown_days)
-    return matrix
 
 
 def _cost(table: pd.DataFrame, name: str, arm: Arm) -> NDArray[np.float64] | float:

@@ -1,9 +1,11 @@
 """Randomisation whose probabilities are known exactly: a sticky holdout, and exploration of fixed size.
 
-Exploration draws, among the people who may receive the same arms (a stratum), a fixed number for each of these arms,
-without replacement, in the order of a keyed hash of the ids. The numbers are settled before anyone is drawn, so spend
-and capacity never exceed their share of the limits, and a person's probability of exploring an arm is exactly that
-arm's number over the size of the stratum. A stratum smaller than arms / share explores nothing.
+Exploration draws, among those of the same candidate arms and the same groups of upper limits (a stratum), a fixed
+number for each of these arms, without replacement, in the order of a keyed hash of the ids. The numbers are settled
+before anyone is drawn, so what exploration can use of each limit is known, and a person's probability of exploring an
+arm is exactly that arm's number over the size of the stratum. What does not divide by the arms goes to them in turn,
+and a stratum smaller than 1 / share explores nothing. Of a household one member, the same whatever is drawn, explores
+for all: the others get the control when it is drawn.
 """
 
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.draws import uniform_by_id
-from .choose import Limits
+from .limits import Constraints, Integers
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+_PACKED = 30  # flags that go into one whole number
 
 
 @dataclass(frozen=True)
@@ -25,64 +29,140 @@ class Exploration:
     Attributes:
         arm: shape (n,), −1 = does not explore.
         probability: of exploring each arm, shape (n, arms).
-        rest: the limits that remain for everyone else.
+        use: what all draws together can use of each limit at most, shape (limits,); 0 for quotas and rates.
+        open: who had something to draw, shape (n,).
     """
 
     arm: NDArray[np.int64]
     probability: Floats
-    rest: Limits
+    use: Floats
+    open: Flags
+
+    @property
+    def share(self) -> float:
+        """The share that explores of those who had something to draw."""
+        return float((self.arm >= 0).sum() / max(int(self.open.sum()), 1))
 
 
-def in_holdout(ids: pd.Series, share: float, seed: int) -> NDArray[np.bool_]:
+def in_holdout(ids: pd.Series, share: float, seed: int) -> Flags:
     """Return who belongs to the permanent holdout, shape (n,): the same people in every iteration."""
     return uniform_by_id(ids, f"holdout {seed}") < share
 
 
-def explore(allowed: NDArray[np.bool_], ids: pd.Series, cost: Floats, limits: Limits, share: float,
+def nearly_best(gain: Floats, error: Floats, allowed: Flags, within: float | None) -> Flags:
+    """Return the arms worth exploring, shape (n, arms): those not clearly behind the best allowed one.
+
+    Arm a is behind the best arm b by gain_b − gain_a, of standard error √(error_a² + error_b²) at most.
+
+    Args:
+        gain: money, NaN: unknown, always worth exploring; shape (n, arms).
+        error: its standard error, same shape.
+        allowed: same shape.
+        within: standard errors an arm may be behind; None: any number.
+    """
+    if within is None:
+        return allowed
+    known = np.where(allowed & ~np.isnan(gain), gain, -np.inf)
+    rows, best = np.arange(len(gain)), known.argmax(axis=1)
+    behind = known[rows, best][:, None] - gain
+    spread = np.sqrt(error**2 + np.nan_to_num(error[rows, best])[:, None] ** 2)
+    near: Flags = allowed & ~(behind > within * spread)
+    return near
+
+
+def explore(allowed: Flags, ids: pd.Series, cost: Floats, constraints: Constraints, share: float,
             salt: str) -> Exploration:  # fmt: skip
     """Return who explores which arm.
 
     Args:
-        allowed: arms each may receive today, shape (n, arms); a row without any takes no part.
+        allowed: arms that each may draw, shape (n, arms); a row with fewer than two has nothing to draw.
         ids: stakeholders, shape (n,).
         cost: money, shape (n, arms).
-        limits: of the whole assignment; exploration uses at most `share` of each.
+        constraints: of the whole assignment; exploration uses at most `share` of what each limit allows.
         share: of the people who explore, all arms together.
         salt: key of the draw; another salt is another draw.
     """
-    patterns, stratum = np.unique(allowed, axis=0, return_inverse=True)
-    stratum = stratum.reshape(-1)
-    dearest = np.stack([np.where(allowed, cost, 0.0)[stratum == s].max(axis=0, initial=0.0)
-                        for s in range(len(patterns))]) if len(patterns) else np.zeros((0, cost.shape[1]))  # fmt: skip
-    sizes = np.bincount(stratum, minlength=len(patterns))
-    slots = _slots(patterns, sizes, dearest, limits, share)
-    order = np.lexsort((ids.to_numpy(dtype=str), uniform_by_id(ids, salt)))
-    arm = np.full(len(ids), -1, dtype=np.int64)
-    for s in range(len(patterns)):
-        members = order[stratum[order] == s]
-        drawn = np.repeat(np.arange(slots.shape[1]), slots[s])
-        arm[members[: len(drawn)]] = drawn
-    probability = (slots / np.maximum(sizes, 1)[:, None])[stratum]
-    return Exploration(arm, probability, _rest(limits, slots, dearest))
+    drawable = allowed.sum(axis=1) >= 2
+    speaker = _speakers(drawable, ids, constraints.household)
+    members = np.flatnonzero(speaker == np.arange(len(ids)))
+    groups = sorted({limit.group for limit in constraints.limits if limit.upper and limit.group is not None})
+    first, stratum = _strata(allowed[members], [constraints.groups[name][members] for name in groups])
+    sizes = np.bincount(stratum, minlength=len(first))
+    slots, use = _slots(allowed[members], members[first], cost[members], stratum, constraints, share)
+    order = np.lexsort((ids.to_numpy(dtype=str)[members], uniform_by_id(ids, salt)[members], stratum))
+    rank = np.empty(len(members), dtype=np.int64)
+    rank[order] = np.arange(len(members)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ends = np.cumsum(slots, axis=1)[stratum]
+    mine = (rank[:, None] >= ends).sum(axis=1)
+    arm, probability = np.full(len(ids), -1, dtype=np.int64), np.zeros(allowed.shape)
+    arm[members] = np.where(mine < allowed.shape[1], mine, -1)
+    probability[members] = slots[stratum] / np.maximum(sizes, 1)[stratum][:, None]
+    silent = np.flatnonzero((speaker >= 0) & (speaker != np.arange(len(ids))))
+    arm[silent] = np.where(arm[speaker[silent]] >= 0, 0, -1)
+    probability[silent, 0] = probability[speaker[silent]].sum(axis=1)
+    return Exploration(arm, probability, use, speaker >= 0)
 
 
-def _slots(patterns: NDArray[np.bool_], sizes: NDArray[np.int64], dearest: Floats, limits: Limits,
-           share: float) -> NDArray[np.int64]:  # fmt: skip
-    """Return how many of each stratum explore each arm, shape (strata, arms)."""
-    arms = patterns.sum(axis=1)
-    equal = np.floor(share * sizes / np.maximum(arms, 1))[:, None] * patterns
-    total = np.maximum(equal.sum(axis=0), 1.0)
-    room = np.array([np.inf if each is None else share * each for each in limits.capacity])
-    fitted = np.floor(equal * np.minimum(1.0, room / total))
-    spend = float((fitted * np.maximum(dearest, 0.0)).sum())
-    if limits.budget is not None and spend > share * limits.budget:
-        paid = dearest > 0
-        fitted = np.where(paid, np.floor(fitted * share * limits.budget / spend), fitted)
-    slots: NDArray[np.int64] = fitted.astype(np.int64)
-    return slots
+def _speakers(drawable: Flags, ids: pd.Series, household: Integers | None) -> Integers:
+    """Return the position of the one who draws for each row, shape (n,); −1 where there is nothing to draw."""
+    own = np.where(drawable, np.arange(len(drawable)), -1)
+    if household is None or not (household >= 0).any():
+        return own
+    hashed = uniform_by_id(ids, "speaks for the household")
+    order = np.lexsort((ids.to_numpy(dtype=str), hashed))
+    order = order[drawable[order] & (household[order] >= 0)]
+    houses, first = np.unique(household[order], return_index=True)
+    speaks = np.full(int(household.max()) + 1, -1, dtype=np.int64)
+    speaks[houses] = order[first]
+    return np.where(household >= 0, speaks[np.maximum(household, 0)], own)
 
 
-def _rest(limits: Limits, slots: NDArray[np.int64], dearest: Floats) -> Limits:
-    budget = None if limits.budget is None else limits.budget - float((slots * np.maximum(dearest, 0.0)).sum())
-    taken = slots.sum(axis=0)
-    return Limits(budget, [None if room is None else room - int(taken[at]) for at, room in enumerate(limits.capacity)])
+def _strata(allowed: Flags, groups: list[Integers]) -> tuple[Integers, Integers]:
+    """Return the first row of each stratum and each row's stratum, numbered in an order of their own."""
+    parts = [allowed[:, at : at + _PACKED] @ (1 << np.arange(min(_PACKED, allowed.shape[1] - at)))
+             for at in range(0, allowed.shape[1], _PACKED)]  # fmt: skip
+    first, stratum = np.zeros(0, dtype=np.int64), np.zeros(len(allowed), dtype=np.int64)
+    for part in (*parts, *groups):
+        joint = stratum * (int(part.max(initial=0)) + 1) + part
+        _, first, stratum = np.unique(joint, return_index=True, return_inverse=True)
+        stratum = stratum.reshape(-1)
+    return first, stratum
+
+
+def _dealt(total: Integers, pattern: Flags) -> Floats:
+    """Return each stratum's total dealt out to its arms, shape (strata, arms); what is over goes on from arm to arm."""
+    arms = np.maximum(pattern.sum(axis=1), 1)
+    each, over = np.divmod(total, arms)
+    start = (np.cumsum(over) - over) % arms
+    turn = (np.cumsum(pattern, axis=1) - 1 - start[:, None]) % arms[:, None]
+    dealt: Floats = ((each[:, None] + (turn < over[:, None])) * pattern).astype(np.float64)
+    return dealt
+
+
+def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, constraints: Constraints,
+           share: float) -> tuple[NDArray[np.int64], Floats]:  # fmt: skip
+    """Return how many of each stratum explore each arm, shape (strata, arms), and the limits' use.
+
+    Args:
+        allowed, cost: of those who draw, shape (m, arms).
+        first: a row of each stratum, as a position among all rows, shape (strata,).
+        stratum: shape (m,).
+        constraints: of all rows.
+        share: of people and of each limit.
+    """
+    shape = (len(first), allowed.shape[1])
+    pattern, dearest = np.zeros(shape, dtype=bool), np.zeros(shape)
+    pattern[stratum] = allowed
+    np.maximum.at(dearest, stratum, np.where(allowed, np.maximum(cost, 0.0), 0.0))
+    sizes = np.bincount(stratum, minlength=len(first))
+    slots = _dealt(np.floor(share * sizes + 1e-9).astype(np.int64), pattern)
+    needs = []
+    for limit in constraints.limits:
+        weight = limit.weight if limit.group is None else limit.weight[constraints.groups[limit.group][first]]
+        needs.append(np.maximum(weight, 0.0) * (dearest if limit.of_cost else np.ones(shape)))
+    for limit, need in zip(constraints.limits, needs, strict=True):
+        total, room = float((slots * need).sum()), share * limit.bound
+        if limit.upper and total > room:
+            slots = np.where(need > 0, np.floor(slots * (room / total)), slots)
+    use = [float((slots * need).sum()) * each.upper for each, need in zip(constraints.limits, needs, strict=True)]
+    return slots.astype(np.int64), np.array(use)

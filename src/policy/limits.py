@@ -5,7 +5,7 @@ i in a grouping such as region, team or an audited attribute. Matrices have one 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ class Limit:
         kind: at most, or at least.
         group: the grouping of stakeholders whose codes choose the row of `weight`; None: all are one group.
         of_cost: the weight is multiplied by the cost of the assignment.
+        reason: of the contract, where the limit keeps a stakeholder from the best arm.
     """
 
     name: str
@@ -38,6 +39,38 @@ class Limit:
     kind: Kind = "le"
     group: str | None = None
     of_cost: bool = False
+    reason: str = "capacity"
+
+    @property
+    def upper(self) -> bool:
+        """Whether less use is always as good: a budget or a capacity, no quota and no bound on rates."""
+        return self.kind == "le" and self.reason != "rate_gap"
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Everything an assignment of n stakeholders must keep beside one arm for each.
+
+    Attributes:
+        limits: budgets, capacities, quotas and bounds on differences of rates.
+        groups: codes of the groupings the limits name, shape (n,) each.
+        household: those with the same code ≥ 0 get at most one arm between them, shape (n,); −1: alone.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    groups: Mapping[str, Integers] = field(default_factory=dict)
+    household: Integers | None = None
+
+    def weights(self, limit: Limit) -> Floats:
+        """Return what one assignment of each arm to each stakeholder counts, money aside, shape (n or 1, arms)."""
+        return limit.weight if limit.group is None else limit.weight[self.groups[limit.group]]
+
+    def used(self, limit: Limit, arm: NDArray[np.int64], cost: Floats) -> float:
+        """Return what an assignment, shape (n,), uses of a limit; cost in money, shape (n, arms)."""
+        rows = np.arange(len(arm))
+        code = np.zeros(len(arm), dtype=np.int64) if limit.group is None else self.groups[limit.group]
+        weight = limit.weight[code, arm]
+        return float((weight * np.maximum(cost[rows, arm], 0.0)).sum() if limit.of_cost else weight.sum())
 
 
 @dataclass(frozen=True)
@@ -81,12 +114,13 @@ def at_most(name: str, bound: float, arms: ArrayLike, *, of_cost: bool = False) 
     >>> at_most("calls", 10, [0, 1, 0]).weight
     array([[0., 1., 0.]])
     """
-    return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "le", None, of_cost)
+    weight = np.asarray(arms, dtype=np.float64)[None, :]
+    return Limit(name, float(bound), weight, "le", None, of_cost, "budget" if of_cost else "capacity")
 
 
 def at_least(name: str, bound: float, arms: ArrayLike, *, of_cost: bool = False) -> Limit:
     """Return a quota over everyone; arguments as in `at_most`."""
-    return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "ge", None, of_cost)
+    return Limit(name, float(bound), np.asarray(arms, dtype=np.float64)[None, :], "ge", None, of_cost, "quota")
 
 
 def in_group(limit: Limit, group: str, code: int, groups: int) -> Limit:
@@ -100,10 +134,10 @@ def in_group(limit: Limit, group: str, code: int, groups: int) -> Limit:
     """
     weight = np.zeros((groups, limit.weight.shape[1]))
     weight[code] = limit.weight[0]
-    return Limit(limit.name, limit.bound, weight, limit.kind, group, limit.of_cost)
+    return replace(limit, weight=weight, group=group)
 
 
-def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: ArrayLike) -> list[Limit]:
+def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: ArrayLike, prefix: str = "") -> list[Limit]:
     """Return the limits |rate_g − rate_h| ≤ most for all pairs of groups, a rate being the share that gets the arms.
 
     Args:
@@ -111,6 +145,7 @@ def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: ArrayLike
         sizes: members of each group, by name; groups without members are left out.
         most: the largest difference of rates, 0 … 1.
         arms: which arms count, shape (arms,).
+        prefix: of the limits' names; "": rate of the grouping.
     """
     flags, limits = np.asarray(arms, dtype=np.float64), []
     present = [(code, name, size) for code, (name, size) in enumerate(sizes.items()) if size > 0]
@@ -120,7 +155,8 @@ def rate_gaps(group: str, sizes: Mapping[str, int], most: float, arms: ArrayLike
                 weight = np.zeros((len(sizes), len(flags)))
                 weight[code] = flags / size
                 weight[other_code] = -flags / other_size
-                limits.append(Limit(f"rate of {group} {name} over {other}", most, weight, "le", group))
+                title = f"{prefix or f'rate of {group}'} {name} over {other}"
+                limits.append(Limit(title, most, weight, "le", group, reason="rate_gap"))
     return limits
 
 

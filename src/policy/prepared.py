@@ -4,8 +4,9 @@ Inside, every limit reads Σ weight ≤ bound, the control weighs nothing, and a
 are taken of whole units (of money, a power of ten; of gain, a power of two) and so do not depend on the order of rows.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from .limits import Limit, LimitUse, broken
 from .problem import Block, Cells, Floats, Integers, Problem, Tally, cells_of, check, largest
 
 _EXACT = 2.0**52  # whole numbers up to here add without rounding
+_THREADS = 2  # of passes over many rows; nothing but time depends on their number
+_PIECE = 131_072  # rows of a block in memory that one thread takes at a time
+T = TypeVar("T")
 
 
 class Prepared:
@@ -140,11 +144,24 @@ class Prepared:
             report.append(LimitUse(limit.name, limit.kind, limit.bound, float(used), own, binding))
         return tuple(report)
 
-    def chunks(self, chunk: int) -> Iterator[Block]:
-        """Yield all rows in order, so many at a time."""
-        for start in range(0, self.n, chunk):
+    def over_chunks(self, work: Callable[[Block], T], chunk: int) -> Iterator[T]:
+        """Yield what `work` makes of all rows, so many at a time, in their order; NumPy lets both cores work."""
+        starts = range(0, self.n, chunk)
+
+        def made(start: int) -> T:
             part = slice(start, min(start + chunk, self.n))
-            yield Block(self.gain[part].T, self.cost[part].T, self.cell[part], np.arange(part.start, part.stop))
+            return work(Block(self.gain[part].T, self.cost[part].T, self.cell[part], np.arange(part.start, part.stop)))
+
+        yield from _in_threads(made, starts)
+
+    def over_pieces(self, block: Block, work: Callable[[Block], T]) -> Iterator[T]:
+        """Yield what `work` makes of a block, a large one without households in pieces, in their order."""
+        size = len(block) if block.joined else _PIECE
+
+        def made(start: int) -> T:
+            return work(block if size >= len(block) else block.slice(start, start + size))
+
+        yield from _in_threads(made, range(0, max(len(block), 1), max(size, 1)))
 
     def block(self, rows: Integers, weight: Floats | None = None) -> Block:
         """Return some rows in the order of their keys, households first and together."""
@@ -166,6 +183,14 @@ class Prepared:
             unit = np.cumsum(np.concatenate([[False], (place[1:] != place[:-1]) | (np.arange(1, len(rows)) >= joined)]))
         gain, cost = np.ascontiguousarray(self.gain[rows].T), np.ascontiguousarray(self.cost[rows].T)
         return Block(gain, cost, self.cell[rows], rows, weight, unit, joined)
+
+
+def _in_threads(work: Callable[[int], T], starts: range) -> Iterator[T]:
+    if len(starts) < _THREADS:
+        yield from map(work, starts)
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(work, starts)
 
 
 def _in_households(problem: Problem) -> Integers:

@@ -65,6 +65,12 @@ class Block:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def slice(self, start: int, stop: int) -> "Block":
+        """Return rows next to one another, none of which shares a household."""
+        part = slice(start, stop)
+        weight = None if self.weight is None else self.weight[part]
+        return Block(self.gain[:, part], self.cost[:, part], self.cell[part], self.rows[part], weight)
+
     def take(self, at: Integers, weight: Floats | None = None) -> "Block":
         """Return some of the rows, households whole and in the order they have here."""
         joined = int((at < self.joined).sum())

@@ -4,6 +4,8 @@ Ties go to the control, then to the arm that stands first; within a household to
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +60,17 @@ def best_arms(prepared: Prepared, block: Block, price: Floats) -> Arms:
     return arm
 
 
+def answered(prepared: Prepared, block: Block, price: Floats) -> tuple[Arms, Tally]:
+    """Return the best arms of a block in memory at prices, and their sums."""
+
+    def part(piece: Block) -> tuple[Arms, Tally]:
+        arm = best_arms(prepared, piece, price)
+        return arm, prepared.tally(piece, arm)
+
+    arms, tallies = zip(*prepared.over_pieces(block, part), strict=True)
+    return np.concatenate(arms), reduce(add, tallies)
+
+
 def _score(block: Block, at: int, flat: Floats, of_cost: Floats) -> Floats:
     score: Floats = block.gain[at] - _charge(block, at, flat, of_cost)
     return score
@@ -97,11 +110,15 @@ def everyone(prepared: Prepared, price: Floats, chunk: int) -> tuple[Arms, Tally
     arm, total = np.zeros(prepared.n, dtype=np.int8), nothing(prepared)
     shared = np.zeros(prepared.n, dtype=bool)
     shared[prepared.joined] = True
-    for block in prepared.chunks(chunk):
+
+    def part(block: Block) -> Tally:
         mine = best_arms(prepared, block, price)
         mine[shared[block.rows]] = 0
         arm[block.rows] = mine
-        total += prepared.tally(block, mine)
+        return prepared.tally(block, mine)
+
+    for tally in prepared.over_chunks(part, chunk):
+        total += tally
     if len(prepared.joined):
         houses = prepared.block(prepared.joined)
         arm[houses.rows] = best_arms(prepared, houses, price)
@@ -130,17 +147,21 @@ def undecided(prepared: Prepared, price: Floats, radius: Floats, chunk: int) -> 
     shared = np.zeros(prepared.n, dtype=bool)
     shared[prepared.joined] = True
     if not np.isfinite(radius).all():
-        some = [block.rows[~np.isnan(block.gain[1:]).all(axis=0)] for block in prepared.chunks(chunk)]
+        some = prepared.over_chunks(lambda block: block.rows[~np.isnan(block.gain[1:]).all(axis=0)], chunk)
         return np.concatenate([np.zeros(0, dtype=np.int64), *some]), nothing(prepared)
     charges, reach = prepared.penalty(price), _reach(prepared, radius)
     found, rest = [np.zeros(0, dtype=np.int64)], nothing(prepared)
-    for block in prepared.chunks(chunk):
+
+    def part(block: Block) -> tuple[Integers, Tally]:
         arm, changes = _may_change(prepared, block, charges, reach)
         changes |= shared[block.rows]
-        found.append(block.rows[changes])
-        rest += prepared.tally(block, arm)
         at = np.flatnonzero(changes)
-        rest -= prepared.tally(Block(block.gain[:, at], block.cost[:, at], block.cell[at], block.rows[at]), arm[at])
+        mine = Block(block.gain[:, at], block.cost[:, at], block.cell[at], block.rows[at])
+        return mine.rows, prepared.tally(block, arm) - prepared.tally(mine, arm[at])
+
+    for rows, decided in prepared.over_chunks(part, chunk):
+        found.append(rows)
+        rest += decided
     return np.concatenate(found), rest
 
 

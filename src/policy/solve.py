@@ -115,7 +115,7 @@ def _by_prices(prepared: Prepared, effort: Effort) -> Solution:
         block, room = prepared.block(rows), prepared.bound - prepared.used(rest)
         dual = minimise(prepared, block, room, region, 1e-7)
         if dual.unbounded:
-            raise InfeasibleError(_priced(prepared, dual.price), "limits that contradict one another")
+            raise _contradiction_of_sample(prepared, dual.price, effort)
         if not region.touched(dual.price):
             break
         region = Region(dual.price, region.step, 4.0 * region.radius)
@@ -215,6 +215,21 @@ def _solution(prepared: Prepared, arm: Arms, total: Tally, price: Floats, bound:
     if not prepared.keeps(total):
         raise RuntimeError("the assignment breaks a limit")
     return Solution(arm, prepared.gain_of(total), bound, prepared.uses(total, price), price)
+
+
+def _contradiction_of_sample(prepared: Prepared, price: Floats, effort: Effort) -> InfeasibleError:
+    """Return the error of limits that only single stakeholders show to contradict one another.
+
+    A smallest set is sought on the sample; if that shows none, the limits whose prices run away are named.
+    """
+    options = exact.options_of(prepared, _sample(prepared, effort.direct))
+
+    def possible(kept: Integers) -> bool:
+        return exact.relax(_under(options, kept), prepared.bound[kept]) is not None
+
+    if possible(np.arange(len(prepared.bound))):
+        return InfeasibleError(_priced(prepared, price), "limits that contradict one another")
+    return contradiction(prepared, possible)
 
 
 def _priced(prepared: Prepared, price: Floats) -> list[str]:

@@ -1,6 +1,6 @@
 """The assignments of a run, counted: per arm with spend and gain, and by reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,15 @@ MEANING_OF_REASON = {
     "capacity": "a better arm was full",
     "cooldown": "a better arm was given too recently",
     "opted_out": "wants no contact",
-    "not_eligible": "no arm is open to this kind of stakeholder",
+    "not_eligible": "not open to this stakeholder",
     "explore": "drawn at random, so that effects can be learned",
     "holdout": "always left alone, so that the whole can be judged",
+    "quota": "another arm must be given often enough",
+    "rate_gap": "groups must not be treated too differently",
+    "household": "another member of the household is contacted",
+    "exclusion": "a better arm must not follow another one so soon",
+    "contact_limit": "has been contacted often enough lately",
+    "refusal": "turned a contact down lately",
 }
 
 
@@ -30,7 +36,7 @@ class ArmTally:
     Attributes:
         arm: its name.
         count: stakeholders assigned to it.
-        spend: money, all of them together.
+        spend: expected money, all of them together.
         mean_gain: mean expected gain, money; None when nobody has it or no gain is known.
         reasons: stakeholders by reason, in the order of `MEANING_OF_REASON`.
     """
@@ -42,29 +48,25 @@ class ArmTally:
     reasons: dict[str, int]
 
 
-def tally(assignments: pd.DataFrame, cost: NDArray[np.float64], names: Sequence[str]) -> list[ArmTally]:
+def tally(assignments: pd.DataFrame, spend: Mapping[str, float]) -> list[ArmTally]:
     """Return the counts of each arm, in catalogue order.
 
     Args:
         assignments: intervention, expected_gain and reason, one row per stakeholder.
-        cost: money of each arm for each row, shape (n, len(names)).
-        names: the control and the arms, the columns of `cost`.
+        spend: expected money by arm, the control first, then the arms in catalogue order.
 
     Raises:
         ArtifactError: an assigned arm is not in the catalogue.
-        ValueError: `cost` does not have that shape.
     """
-    if cost.shape != (len(assignments), len(names)):
-        raise ValueError(f"cost: expected shape {(len(assignments), len(names))}; got {cost.shape}")
+    names = list(spend)
     at = pd.Index(names).get_indexer(pd.Index(assignments["intervention"]))
     if (at < 0).any():
         unknown = repr(assignments["intervention"].iloc[int((at < 0).argmax())])
         raise ArtifactError(
             "assignments, column intervention", f"one of {', '.join(names)}", unknown, "run `dvc repro`"
         )
-    paid = cost[np.arange(len(at)), at]
     gain, reason = assignments["expected_gain"].to_numpy(dtype=float), assignments["reason"].to_numpy(dtype=object)
-    return [_tally(name, at == k, paid, gain, reason) for k, name in enumerate(names)]
+    return [_tally(name, at == k, spend[name], gain, reason) for k, name in enumerate(names)]
 
 
 def reasons_in(tallies: Sequence[ArmTally]) -> list[str]:
@@ -96,15 +98,13 @@ def meaning(reason: str) -> str:
     return MEANING_OF_REASON.get(reason, words(reason))
 
 
-def _tally(name: str, mine: NDArray[np.bool_], paid: NDArray[np.float64], gain: NDArray[np.float64],
+def _tally(name: str, mine: NDArray[np.bool_], spend: float, gain: NDArray[np.float64],
            reason: NDArray[np.object_]) -> ArmTally:  # fmt: skip
     known = gain[mine & ~np.isnan(gain)]
     found, counts = np.unique(reason[mine].astype(str), return_counts=True)
     by_reason = dict(zip(found.tolist(), counts.tolist(), strict=True))
     mean = float(known.mean()) if len(known) else None
-    return ArmTally(
-        name, int(mine.sum()), float(paid[mine].sum()), mean, {r: by_reason[r] for r in _ordered(by_reason)}
-    )
+    return ArmTally(name, int(mine.sum()), spend, mean, {r: by_reason[r] for r in _ordered(by_reason)})
 
 
 def _ordered(reasons: set[str] | dict[str, int]) -> list[str]:

@@ -152,6 +152,11 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
             f"{number(uplift['propensity']['estimated'])} of {number(uplift['decisions'])} propensities were not "
             "logged but estimated: differences that the data do not show may bias the values of the policies."
         )
+    if uplift.get("limits_left_out"):
+        found.append(
+            f"The logged decisions cannot keep {', '.join(uplift['limits_left_out'])}: this policy is valued without "
+            "them, so the assignments may be worth less."
+        )
     rows = uplift["policies"].get(OURS, {}).get("overlap", {}).get("effective_rows")
     if rows is not None and rows < 0.05 * uplift["decisions"]:
         found.append(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ..contracts.params import KINDS
+from ..contracts.section import KINDS
 from . import formats
 from .figures import WIDTH, _at, _line, _mark, _Scale, _svg, _text, _tick_texts, nice_ticks
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from ..contracts.params import Params
 from . import formats
@@ -22,6 +20,8 @@ from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .kpis import KpiPage
+from .rules import limit_rows, rule_rows
+from .what_if import PlanPage
 
 TEMPLATE = "report.html"
 TOP_FEATURES = 15
@@ -35,7 +35,7 @@ class FinishedRun:
         params: those the run was made under.
         metrics: metrics.json: `churn`, and `uplift` or `pilot`.
         assignments: the contract's table, one row per stakeholder.
-        cost: money of each arm for each row of it, shape (n, arms), in the order of `Interventions.names`.
+        account: what the rules did to it, rules.json.
         training: training.json.
         features: declarations, as in features.json.
         counts: rows read, kept and set aside, by name; may be empty.
@@ -44,13 +44,14 @@ class FinishedRun:
         drift: of each feature, as evaluation.drift gives it; empty where it was not measured.
         outcome_importance: share of the outcome models' gain of each feature, arms aside; empty without uplift.
         kpis: of the relationships; None where they were not measured.
+        plan: what other values of a limit would bring; None where that was not asked.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """
 
     params: Params
     metrics: Mapping[str, Any]
     assignments: pd.DataFrame
-    cost: NDArray[np.float64]
+    account: Mapping[str, Any]
     training: Mapping[str, Any]
     features: Sequence[Mapping[str, Any]]
     counts: Mapping[str, int]
@@ -60,6 +61,7 @@ class FinishedRun:
     outcome_importance: Mapping[str, float] = field(default_factory=dict)
     pilot: str = ""
     kpis: KpiPage | None = None
+    plan: PlanPage | None = None
 
 
 def render_page(run: FinishedRun) -> str:
@@ -68,7 +70,7 @@ def render_page(run: FinishedRun) -> str:
     Raises:
         ArtifactError: an assigned arm is not in the catalogue.
     """
-    tallies = tally(run.assignments, run.cost, run.params.interventions.names)
+    tallies = tally(run.assignments, run.account["spend"])
     uplift = run.metrics.get("uplift")
     policies = []
     if uplift is not None:
@@ -80,6 +82,7 @@ def render_page(run: FinishedRun) -> str:
     return environment.get_template(TEMPLATE).render(
         run=run,
         kpis=run.kpis,
+        plan=run.plan,
         f=formats,
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
@@ -90,25 +93,13 @@ def render_page(run: FinishedRun) -> str:
         per=PER,
         tallies=tallies,
         reasons=reason_parts(tallies),
-        limits=limit_rows(run.params, tallies),
+        limits=limit_rows(run.account),
+        rules=rule_rows(run.account),
         settings=list(settings(run.params)),
         panel=feature_panel(run.features, run.drift, {"churn": run.importance, "uplift": run.outcome_importance}),
         top=top_features(run.importance, run.features),
         figures=_figures(run, policies, tallies),
     )
-
-
-def limit_rows(params: Params, tallies: Sequence[ArmTally]) -> list[tuple[str, str, str]]:
-    """Return (limit, allowed, used) for the budget and each arm's capacity; what has no limit says so."""
-    budget = params.decision.budget
-    rows = [("budget, money", "no limit" if budget is None else formats.money(budget),
-             formats.money(sum(each.spend for each in tallies)))]  # fmt: skip
-    for each in tallies:
-        if each.arm in params.interventions.arms:
-            capacity = params.interventions.arms[each.arm].capacity
-            allowed = "no limit" if capacity is None else formats.number(capacity)
-            rows.append((f"capacity of {each.arm}, stakeholders", allowed, formats.number(each.count)))
-    return rows
 
 
 def settings(params: Params) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
 from .findings import ChurnBaseline, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
+from .rules import limit_rows, rule_rows
 
 LEAST_WIDTH = 100
 
@@ -30,6 +31,7 @@ class Summary:
         params: those the run was made under.
         metrics: metrics.json.
         tallies: the assignments, counted per arm.
+        account: what the rules did to them, rules.json.
         pilot: the sentence about the randomised pilot where there are no decisions; else empty.
         report: where the page is, relative to the project's root.
         version: the registered version, where known.
@@ -38,6 +40,7 @@ class Summary:
     params: Params
     metrics: Mapping[str, Any]
     tallies: Sequence[ArmTally]
+    account: Mapping[str, Any]
     pilot: str
     report: str
     version: str = ""
@@ -75,6 +78,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
     parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
+    parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
     version = f" (version {summary.version})" if summary.version else ""
     model = f"models:/{params.registry.model}@{params.registry.alias}{version}"
@@ -123,6 +127,19 @@ def _arms(tallies: Sequence[ArmTally]) -> Table:
 def _reasons(tallies: Sequence[ArmTally]) -> Text:
     totals = {reason: sum(each.reasons.get(reason, 0) for each in tallies) for reason in reasons_in(tallies)}
     return Text("reasons: " + ", ".join(f"{words(reason)} {number(count)}" for reason, count in totals.items()))
+
+
+def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
+    """Return what the rules forbid, and the limits where there are any."""
+    forbidding = [Text(f"{row.key} forbids {row.pairs} arms to {row.stakeholders} stakeholders")
+                  for row in rule_rows(account)]  # fmt: skip
+    rows = limit_rows(account)
+    if not rows:
+        return [*forbidding]
+    table = _table("limit", "allowed", "used", "one more unit is worth")
+    for row in rows:
+        table.add_row(Text(row.name), row.allowed, row.used, row.price, style="bold" if row.binding else None)
+    return [*forbidding, table]
 
 
 def _table(first: str, *others: str) -> Table:

@@ -5,19 +5,36 @@ import pandas as pd
 from ..contracts.cells import Origin, as_flag, as_time, as_whole_number, refuse
 from ..contracts.errors import InputError
 from ..contracts.ids import inexact_ids, normalise_ids
-from ..contracts.params import KINDS
+from ..contracts.section import KINDS
 from ..models.bundle import Bundle
-from ..policy.decide import decide
+from ..policy.decide import Decided, assignments_of, deliberate
 
 _REQUEST = Origin("request")
 _KEYS = ("stakeholder_id", "as_of", "iteration", "opted_out", "kind")
 
 
 def answer(bundle: Bundle, request: pd.DataFrame) -> pd.DataFrame:
-    """Return the assignments for the stakeholders of a request; budget and capacities hold for the request as a whole.
+    """Return the assignments for the stakeholders of a request; args and errors as in `decided`."""
+    return assignments_of(bundle, decided(bundle, request))
+
+
+def decided(bundle: Bundle, request: pd.DataFrame) -> Decided:
+    """Return the decision for the stakeholders of a request; limits hold for the request as a whole.
 
     Args:
         bundle: the models and rules that decide.
+        request: as `checked` takes it.
+
+    Raises:
+        InputError: as `checked`.
+    """
+    return deliberate(bundle, checked(request))
+
+
+def checked(request: pd.DataFrame) -> pd.DataFrame:
+    """Return a request in the form that is decided on.
+
+    Args:
         request: stakeholder_id, as_of (UTC), iteration, opted_out, kind and the bundle's feature columns; one row per
             stakeholder, in any order.
 
@@ -37,12 +54,12 @@ def answer(bundle: Bundle, request: pd.DataFrame) -> pd.DataFrame:
         got = repr(request["stakeholder_id"].iloc[row - 1])
         raise InputError(f"request, column stakeholder_id, row {row}", "one row per id", got, "remove the row")
     request = request.reset_index(drop=True)
-    checked = request.assign(
+    table = request.assign(
         stakeholder_id=ids.to_numpy(),
         as_of=as_time(request["as_of"], _REQUEST),
         iteration=as_whole_number(request["iteration"], _REQUEST),
         opted_out=as_flag(request["opted_out"], _REQUEST, default=False),
     )
-    refuse(checked["as_of"].isna(), request["as_of"], _REQUEST, "a time", "fill it in")
+    refuse(table["as_of"].isna(), request["as_of"], _REQUEST, "a time", "fill it in")
     refuse(~request["kind"].isin(KINDS), request["kind"], _REQUEST, f"one of {', '.join(KINDS)}", "correct the cell")
-    return decide(bundle, checked)
+    return table

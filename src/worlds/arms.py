@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..contracts.params import KINDS, Kind
+from ..contracts.section import KINDS, Kind
 from .draws import Flags, Floats
 from .population import Population, Traits
 

@@ -7,7 +7,7 @@ propensity is the one given participation: who does not take part has no decisio
 
 import numpy as np
 
-from ..contracts.params import KINDS
+from ..contracts.section import KINDS
 from .arms import ARM_KINDS, ARMS
 from .draws import Draws, Flags, Floats, Integers, Purpose
 from .population import Population

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..contracts.params import KINDS
+from ..contracts.section import KINDS
 from ..contracts.time import MICROS_PER_DAY, from_micros
 from .draws import Draws, Flags, Floats, Integers, Purpose, logistic
 

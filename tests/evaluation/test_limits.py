@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rapport.evaluation.limits import cut_to_limits, thinned_to_limits
-from rapport.policy.choose import Limits
+from simple_limits import Limits
 
 NONE = Limits(None, [None, None, None])
 COST = np.tile([0.0, 2.0, 5.0], (10, 1))
@@ -17,8 +17,8 @@ def first(count: int) -> np.ndarray:
 
 
 def test_without_limits_nothing_changes() -> None:
-    np.testing.assert_array_equal(thinned_to_limits(TO_ALL, COST, NONE), TO_ALL)
-    np.testing.assert_array_equal(cut_to_limits(first, 7, COST, NONE), first(7))
+    np.testing.assert_array_equal(thinned_to_limits(TO_ALL, COST, NONE.constraints), TO_ALL)
+    np.testing.assert_array_equal(cut_to_limits(first, 7, COST, NONE.constraints), first(7))
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_without_limits_nothing_changes() -> None:
     ],
 )
 def test_limits_are_used_up_and_kept(limits: Limits, treated: int) -> None:
-    thinned = thinned_to_limits(TO_ALL, COST, limits)
+    thinned = thinned_to_limits(TO_ALL, COST, limits.constraints)
     np.testing.assert_allclose(thinned.sum(axis=1), 1.0)
     assert thinned[:, 1].sum() == pytest.approx(treated)
-    np.testing.assert_array_equal(cut_to_limits(first, 10, COST, limits), first(treated))
+    np.testing.assert_array_equal(cut_to_limits(first, 10, COST, limits.constraints), first(treated))
 
 
 def test_free_arms_and_income_do_not_touch_the_budget() -> None:
     free = COST * np.array([1.0, 0.0, -1.0])
-    np.testing.assert_array_equal(thinned_to_limits(TO_ALL, free, Limits(0.0, [None] * 3)), TO_ALL)
-    np.testing.assert_array_equal(cut_to_limits(first, 10, free, Limits(0.0, [None] * 3)), first(10))
+    np.testing.assert_array_equal(thinned_to_limits(TO_ALL, free, Limits(0.0, [None] * 3).constraints), TO_ALL)
+    np.testing.assert_array_equal(cut_to_limits(first, 10, free, Limits(0.0, [None] * 3).constraints), first(10))

@@ -179,7 +179,7 @@ def test_two_attributes_that_would_share_a_name_are_refused():
 
 @pytest.mark.parametrize("column", ["value", "money", "tenure_days"])
 def test_a_cost_that_would_be_read_from_an_outcome_or_a_feature_is_refused(column):
-    with pytest.raises(InputError, match=f"column {column}: expected a cost column with a name of its own"):
+    with pytest.raises(InputError, match=f"column {column}: expected a name of its own, since deciding reads"):
         build(params({"call": {"cost": column}}), **{column: [1.0, 2.0]})
     assert "price" in build(params({"call": {"cost": "price"}}), price=[1.0, 2.0], **{column: [1.0, 2.0]}).names
 

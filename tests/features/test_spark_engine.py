@@ -28,14 +28,20 @@ from histories import (
     at_the_edges,
     build,
     crowd,
+    decision_table,
+    event_table,
+    history_of,
     params,
     random_past,
+    stakeholder_table,
 )
 from rapport.contracts.errors import ParamsError
 from rapport.features import build as building
 from rapport.features.build import Featurizer
 from rapport.features.engine import open_engine
+from rapport.features.retention_worth import RetentionWorth
 from rapport.features.spark_engine import SparkEngine
+from rapport.features.spine import population_spine, relationships, snapshot_spine
 from rapport.store.frames import write_frame
 from slow_features import assert_agrees
 
@@ -188,3 +194,26 @@ def test_spark_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch)
         pass
     with open_engine(crowd(2, 4, 1, seed=0)[1], params()) as engine:
         assert engine.query("SELECT 1 AS one").num_rows == 1
+
+
+def test_worths_of_retention_are_the_same(spark: Any) -> None:
+    """Purchases are counted in int64 by both engines, so that the models and every worth agree bit for bit."""
+    people, rng = [f"p{number:02}" for number in range(60)], np.random.default_rng(4)
+    events = [
+        Event(
+            str(rng.choice(people)), at, at + int(rng.choice([0, DAY])), str(rng.choice(["buy", "buy", "refund"])), 9.5
+        )
+        for at in (AS_OF - rng.integers(1, 300 * DAY, 500)).tolist()
+    ]
+    credited = {"value": {"buy": 0.5, "refund": -0.1}, "retention_value": "clv"}
+    stakeholders = stakeholder_table(people)
+    worths = []
+    for engine in ("duckdb", "spark"):
+        how = params(outcome=credited, engine=engine)
+        history, codes = history_of(stakeholders, event_table(events), decision_table([]), how)
+        with open_engine(history, how) as opened:
+            everyone = relationships(stakeholders, codes, opened, how)
+            worth = RetentionWorth(everyone, codes, opened, how)
+            worths.append([worth.of(spine(everyone, how)).tolist() for spine in (snapshot_spine, population_spine)])
+    assert worths[0] == worths[1]
+    assert sum(each > 0 for each in worths[0][1]) > 50

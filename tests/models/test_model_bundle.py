@@ -73,7 +73,27 @@ def folder(bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def same(a: Predictions, b: Predictions) -> bool:
-    return all(np.array_equal(vars(a)[name], vars(b)[name], equal_nan=True) for name in vars(a))
+    told = [{**vars(each), **each.success} for each in (a, b)]
+    names = set(told[0]) - {"success"}
+    return set(told[1]) - {"success"} == names and all(
+        np.array_equal(told[0][name], told[1][name], equal_nan=True) for name in names
+    )
+
+
+def test_success_is_told_under_the_named_arms_where_a_cost_depends_on_it(bundle: Bundle) -> None:
+    catalogue = bundle.params.interventions
+    first, *others = catalogue.arms
+    due = {name: arm.model_copy(update={"cost_on": "retained"} if name == first else {})
+           for name, arm in catalogue.arms.items()}  # fmt: skip
+    params = bundle.params.model_copy(update={"interventions": catalogue.model_copy(update={"arms": due})})
+    found = replace(bundle, params=params).predict(people(300, 2))
+    assert set(found.success) == {"retained"}
+    assert found.success["retained"].shape == found.effect.shape
+    backwards = {name: due[name] for name in (*reversed(others), first)}
+    turned = params.model_copy(update={"interventions": catalogue.model_copy(update={"arms": backwards})})
+    again = replace(bundle, params=turned).predict(people(300, 2)).success["retained"]
+    np.testing.assert_array_equal(again[:, -1], found.success["retained"][:, 1])
+    assert bundle.predict(people(3, 2)).success == {}
 
 
 def test_the_effects_are_those_of_the_named_arms(bundle: Bundle) -> None:

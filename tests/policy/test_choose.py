@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rapport.policy.choose import Choice, Limits, choose
+from rapport.policy.choose import Choice, choose
+from simple_limits import Limits
 
 N, K = 6, 3
 EVERY = np.array(list(product(range(K), repeat=N)))  # all 729 assignments of a tiny problem
@@ -54,10 +55,11 @@ def brute_force(gain: np.ndarray, cost: np.ndarray, limits: Limits) -> float:
 
 def dual_bound(gain: np.ndarray, cost: np.ndarray, limits: Limits, choice: Choice) -> float:
     """Return what no assignment can exceed, by weak duality from the choice's prices."""
-    reduced = np.nan_to_num(gain, nan=-np.inf) - choice.budget_price * cost - choice.capacity_prices
-    spent = 0.0 if limits.budget is None else limits.budget * choice.budget_price
-    rooms = sum(room * price for room, price in zip(limits.capacity, choice.capacity_prices, strict=True)
-                if room is not None)  # fmt: skip
+    prices = [choice.prices.get(f"capacity {at}", 0.0) for at in range(gain.shape[1])]
+    of_money = choice.prices.get("budget", 0.0)
+    reduced = np.nan_to_num(gain, nan=-np.inf) - of_money * cost - prices
+    spent = 0.0 if limits.budget is None else limits.budget * of_money
+    rooms = sum(room * price for room, price in zip(limits.capacity, prices, strict=True) if room is not None)
     return float(np.maximum(reduced, 0.0).max(axis=1).sum() + spent + rooms)
 
 
@@ -70,7 +72,7 @@ def test_against_brute_force(first: int) -> None:
     """
     for seed in range(first, first + 100):
         gain, cost, limits = problem(seed)
-        choice = choose(gain, cost, limits)
+        choice = choose(gain, cost, limits.constraints)
         assert kept(choice.arm, cost, limits), seed
         best, reached = brute_force(gain, cost, limits), total(gain, choice.arm)
         assert not np.isnan(reached), seed
@@ -80,25 +82,26 @@ def test_against_brute_force(first: int) -> None:
 def test_unconstrained_is_the_best_arm_of_each() -> None:
     for seed in range(100):
         gain, cost, _ = problem(seed)
-        choice = choose(gain, cost, Limits(None, [None] * K))
+        choice = choose(gain, cost, Limits(None, [None] * K).constraints)
         np.testing.assert_array_equal(choice.arm, np.nanargmax(gain, axis=1))
-        assert choice.budget_price == 0.0
-        assert (choice.capacity_prices == 0.0).all()
+        assert choice.prices == {}
 
 
 def test_limits_that_do_not_bind_change_nothing() -> None:
     gain, cost, _ = problem(1)
-    np.testing.assert_array_equal(choose(gain, cost, Limits(1e6, [None, N, N])).arm, np.nanargmax(gain, axis=1))
+    np.testing.assert_array_equal(
+        choose(gain, cost, Limits(1e6, [None, N, N]).constraints).arm, np.nanargmax(gain, axis=1)
+    )
 
 
 def test_the_control_wins_ties_and_then_the_first_arm() -> None:
     gain = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 2.0], [0.0, -1.0, 0.0], [0.0, np.nan, np.nan]])
-    assert choose(gain, np.ones((4, 3)), Limits(None, [None] * 3)).arm.tolist() == [0, 1, 0, 0]
+    assert choose(gain, np.ones((4, 3)), Limits(None, [None] * 3).constraints).arm.tolist() == [0, 1, 0, 0]
 
 
 def test_nothing_without_gain_is_assigned_under_limits_either() -> None:
     gain = np.array([[0.0, 0.0, -1.0], [0.0, 5.0, -1.0], [0.0, 4.0, np.nan]])
-    choice = choose(gain, np.array([[0.0, 1.0, 0.0]] * 3), Limits(1.0, [None] * 3))
+    choice = choose(gain, np.array([[0.0, 1.0, 0.0]] * 3), Limits(1.0, [None] * 3).constraints)
     assert choice.arm.tolist() == [0, 1, 0]
 
 
@@ -107,7 +110,8 @@ def test_more_budget_does_not_lower_the_gain_beyond_the_rounding(seed: int) -> N
     gain, cost, limits = problem(seed)
     bound = limits_in(limits) * np.nanmax(gain)
     gains = np.array([
-        total(gain, choose(gain, cost, Limits(budget, limits.capacity)).arm) for budget in np.linspace(0, 25, 26)
+        total(gain, choose(gain, cost, Limits(budget, limits.capacity).constraints).arm)
+        for budget in np.linspace(0, 25, 26)
     ])  # fmt: skip
     assert (np.maximum.accumulate(gains) - gains).max() <= bound
     assert gains[-1] > gains[0]
@@ -115,16 +119,16 @@ def test_more_budget_does_not_lower_the_gain_beyond_the_rounding(seed: int) -> N
 
 def test_prices_are_not_negative_and_a_limit_that_binds_has_one() -> None:
     for seed in range(200):
-        choice = choose(*problem(seed))
-        assert choice.budget_price >= 0
-        assert (choice.capacity_prices >= 0).all()
-        assert choice.capacity_prices[0] == 0
-    scarce = choose(np.array([[0.0, 5.0]] * 3), np.array([[0.0, 2.0]] * 3), Limits(4.0, [None, None]))
+        gain, cost, limits = problem(seed)
+        prices = choose(gain, cost, limits.constraints).prices
+        assert all(price >= 0 for price in prices.values())
+        assert len(prices) == limits_in(limits)
+    scarce = choose(np.array([[0.0, 5.0]] * 3), np.array([[0.0, 2.0]] * 3), Limits(4.0, [None, None]).constraints)
     assert scarce.arm.sum() == 2
-    assert scarce.budget_price == pytest.approx(2.5)
-    rare = choose(np.array([[0.0, 5.0], [0.0, 3.0], [0.0, 1.0]]), np.zeros((3, 2)), Limits(None, [None, 2]))
+    assert scarce.prices["budget"] == pytest.approx(2.5)
+    rare = choose(np.array([[0.0, 5.0], [0.0, 3.0], [0.0, 1.0]]), np.zeros((3, 2)), Limits(None, [None, 2]).constraints)
     assert rare.arm.tolist() == [1, 1, 0]
-    assert 1.0 <= rare.capacity_prices[1] <= 3.0
+    assert 1.0 <= rare.prices["capacity 1"] <= 3.0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -137,18 +141,18 @@ def test_prices_prove_a_large_choice_nearly_optimal(seed: int) -> None:
     gain[:, 0] = 0.0
     cost = np.column_stack([np.zeros(1500), rng.uniform(1, 20, (1500, 4))])
     limits = Limits(3000.0, [None, 100, None, 50, 0])
-    choice = choose(gain, cost, limits)
+    choice = choose(gain, cost, limits.constraints)
     assert kept(choice.arm, cost, limits)
     reached, most = total(gain, choice.arm), dual_bound(gain, cost, limits, choice)
     assert most - limits_in(limits) * np.nanmax(gain) <= reached <= most + TOLERANCE
-    assert choice.budget_price > 0
-    assert choice.capacity_prices[4] > 0
+    assert choice.prices["budget"] > 0
+    assert choice.prices["capacity 4"] > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_budget_of_nothing_buys_only_what_is_free(seed: int) -> None:
     gain, cost, _ = problem(seed)
-    arm = choose(gain, cost, Limits(0.0, [None] * K)).arm
+    arm = choose(gain, cost, Limits(0.0, [None] * K).constraints).arm
     free = np.where(cost == 0, gain, np.nan)
     np.testing.assert_array_equal(arm, np.nanargmax(free, axis=1))
 
@@ -156,7 +160,7 @@ def test_a_budget_of_nothing_buys_only_what_is_free(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_capacity_of_nothing_gives_the_arm_to_nobody(seed: int) -> None:
     gain, cost, _ = problem(seed)
-    arm = choose(gain, cost, Limits(None, [None, 0, None])).arm
+    arm = choose(gain, cost, Limits(None, [None, 0, None]).constraints).arm
     without = gain.copy()
     without[:, 1] = np.nan
     np.testing.assert_array_equal(arm, np.nanargmax(without, axis=1))
@@ -169,20 +173,16 @@ def test_income_does_not_widen_the_budget() -> None:
         gain = np.column_stack([np.zeros(N), rng.uniform(0, 1, (N, 1)), rng.uniform(1, 4, (N, 1))])
         cost = np.column_stack([np.zeros(N), np.full((N, 1), -10.0), rng.uniform(1, 9, (N, 1))])
         limits = Limits(float(rng.uniform(0, 6)), [None, int(rng.integers(0, 3)), None])
-        arm = choose(gain, cost, limits).arm
+        arm = choose(gain, cost, limits.constraints).arm
         assert kept(arm, np.maximum(cost, 0.0), limits), seed
 
 
 def test_nobody_at_all() -> None:
-    assert choose(np.zeros((0, 3)), np.zeros((0, 3)), Limits(0.0, [None, 0, 1])).arm.shape == (0,)
+    assert choose(np.zeros((0, 3)), np.zeros((0, 3)), Limits(0.0, [None, 0, 1]).constraints).arm.shape == (0,)
 
 
 def test_the_same_choice_twice() -> None:
-    first, second = choose(*problem(4)), choose(*problem(4))
+    gain, cost, limits = problem(4)
+    first, second = (choose(gain, cost, limits.constraints) for _ in range(2))
     np.testing.assert_array_equal(first.arm, second.arm)
-    assert first.budget_price == second.budget_price
-
-
-def test_a_part_of_the_limits_rounds_capacities_down() -> None:
-    assert Limits(10.0, [None, 7, 0]).scaled(0.5) == Limits(5.0, [None, 3, 0])
-    assert Limits(None, [None, None]).scaled(0.5) == Limits(None, [None, None])
+    assert first.prices == second.prices

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from rapport.contracts.errors import InputError
-from rapport.contracts.params import Arm, Interventions
-from rapport.policy.eligibility import costs, eligible, rested
+from rapport.contracts.rules import Arm, Interventions
+from rapport.policy.eligibility import costs, eligible
 
 
 def catalogue(**arms: Arm) -> Interventions:
@@ -63,17 +63,7 @@ def test_kinds_decide_who_may_receive_what_and_everyone_may_get_the_control() ->
     assert may.tolist() == [[True, True, True, False], [True, False, True, False], [True, True, True, False]]
 
 
-def test_an_arm_may_be_given_again_exactly_when_its_cooldown_is_over() -> None:
-    matrix = rested(PEOPLE, catalogue(call=Arm(cooldown_days=30), mail=Arm(cooldown_days=0)))
-    assert matrix.tolist() == [[True, False, True], [True, True, True], [True, True, True]]
-
-
-def test_a_cooldown_concerns_its_own_arm() -> None:
-    matrix = rested(PEOPLE, catalogue(mail=Arm(cooldown_days=1), call=Arm(cooldown_days=29)))
-    assert matrix.tolist() == [[True, False, True]] * 3
-
-
 def test_nobody_at_all() -> None:
     arms = catalogue(call=Arm(cooldown_days=30), visit=Arm(cost="visit_cost"))
     nobody = PEOPLE.iloc[:0]
-    assert costs(nobody, arms).shape == eligible(nobody["kind"], arms).shape == rested(nobody, arms).shape == (0, 3)
+    assert costs(nobody, arms).shape == eligible(nobody["kind"], arms).shape == (0, 3)

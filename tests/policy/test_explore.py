@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from rapport.policy.choose import Limits
 from rapport.policy.explore import Exploration, explore, in_holdout
+from simple_limits import Limits
 
 FREE = Limits(None, [None] * 3)
 
@@ -34,7 +34,7 @@ def population(seed: int, rows: int = 400) -> tuple[np.ndarray, np.ndarray, Limi
 
 def drawn(seed: int, salt: str = "explore") -> Exploration:
     may, cost, limits, share = population(seed)
-    return explore(may, ids(len(may)), cost, limits, share, salt)
+    return explore(may, ids(len(may)), cost, limits.constraints, share, salt)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -50,10 +50,9 @@ def test_exploration_never_exceeds_its_share_of_any_limit(seed: int) -> None:
         assert room is None or counts[at] <= share * room
     if limits.budget is not None:
         assert spent <= share * limits.budget + 1e-9
-        assert result.rest.budget is not None
-        assert 0 <= result.rest.budget <= limits.budget - spent + 1e-9
-    assert result.rest.capacity == [None if room is None else room - counts[at]
-                                    for at, room in enumerate(limits.capacity)]  # fmt: skip
+        assert spent - 1e-9 <= result.use[0] <= share * limits.budget + 1e-9
+    by_arm = [counts[at] for at, room in enumerate(limits.capacity) if room is not None]
+    assert result.use[len(result.use) - len(by_arm) :].tolist() == by_arm
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -71,23 +70,25 @@ def test_a_probability_is_the_number_drawn_over_the_size_of_the_stratum(seed: in
 
 def test_without_limits_the_share_is_spread_equally_over_the_arms_of_a_stratum() -> None:
     may = allowed(400, (True, True, True), (True, False, True))
-    result = explore(may, ids(400), np.zeros((400, 3)), FREE, 0.15, "explore")
+    result = explore(may, ids(400), np.zeros((400, 3)), FREE.constraints, 0.15, "explore")
     by_stratum = [[(result.arm[may[:, 1] == both] == arm).sum() for arm in range(3)] for both in (True, False)]
     assert by_stratum == [[10, 10, 10], [15, 0, 15]]
-    assert result.rest == FREE
+    assert result.use.shape == (0,)
 
 
 def test_a_stratum_too_small_explores_nothing() -> None:
-    """Three arms at a share of 0.1 need thirty people."""
-    for rows, number in ((29, 0), (30, 3)):
-        result = explore(allowed(rows, (True, True, True)), ids(rows), np.zeros((rows, 3)), FREE, 0.1, "explore")
+    """A share of 0.1 needs ten people; of twenty the first two arms are explored, of thirty all three."""
+    for rows, number in ((9, 0), (10, 1), (29, 2), (30, 3)):
+        result = explore(
+            allowed(rows, (True, True, True)), ids(rows), np.zeros((rows, 3)), FREE.constraints, 0.1, "explore"
+        )
         assert (result.arm >= 0).sum() == number
         assert result.probability.sum() == pytest.approx(number)
 
 
 def test_rows_that_may_receive_nothing_take_no_part() -> None:
     may = allowed(200, (True, True, True), (False, False, False))
-    result = explore(may, ids(200), np.zeros((200, 3)), FREE, 0.3, "explore")
+    result = explore(may, ids(200), np.zeros((200, 3)), FREE.constraints, 0.3, "explore")
     assert (result.arm[1::2] == -1).all()
     assert (result.probability[1::2] == 0).all()
     assert (result.arm[::2] >= 0).sum() == 30
@@ -97,17 +98,17 @@ def test_rows_that_may_receive_nothing_take_no_part() -> None:
 def test_limits_of_nothing_leave_the_control_to_explore(limits: Limits) -> None:
     may = allowed(300, (True, True, True))
     cost = np.tile([0.0, 1.0, 2.0], (300, 1))
-    assert set(explore(may, ids(300), cost, limits, 0.3, "explore").arm) == {-1, 0}
-    assert set(explore(may, ids(300), cost, FREE, 0.3, "explore").arm) == {-1, 0, 1, 2}
+    assert set(explore(may, ids(300), cost, limits.constraints, 0.3, "explore").arm) == {-1, 0}
+    assert set(explore(may, ids(300), cost, FREE.constraints, 0.3, "explore").arm) == {-1, 0, 1, 2}
 
 
 def test_a_share_of_nothing_explores_nothing() -> None:
     may = allowed(300, (True, True, True))
-    assert (explore(may, ids(300), np.zeros((300, 3)), FREE, 0.0, "explore").arm == -1).all()
+    assert (explore(may, ids(300), np.zeros((300, 3)), FREE.constraints, 0.0, "explore").arm == -1).all()
 
 
 def test_nobody_at_all() -> None:
-    result = explore(np.zeros((0, 3), dtype=bool), ids(0), np.zeros((0, 3)), FREE, 0.1, "explore")
+    result = explore(np.zeros((0, 3), dtype=bool), ids(0), np.zeros((0, 3)), FREE.constraints, 0.1, "explore")
     assert result.arm.shape == (0,)
     assert result.probability.shape == (0, 3)
 
@@ -115,7 +116,7 @@ def test_nobody_at_all() -> None:
 def test_the_draw_depends_on_the_salt_and_not_on_the_order_of_rows() -> None:
     may, cost, limits, share = population(3)
     turned = np.random.default_rng(0).permutation(len(may))
-    moved = explore(may[turned], ids(len(may)).iloc[turned], cost[turned], limits, share, "explore")
+    moved = explore(may[turned], ids(len(may)).iloc[turned], cost[turned], limits.constraints, share, "explore")
     np.testing.assert_array_equal(moved.arm, drawn(3).arm[turned])
     np.testing.assert_allclose(moved.probability, drawn(3).probability[turned])
     assert (drawn(3, "another").arm != drawn(3).arm).any()
@@ -124,7 +125,7 @@ def test_the_draw_depends_on_the_salt_and_not_on_the_order_of_rows() -> None:
 def test_the_probabilities_match_the_frequencies_over_salts() -> None:
     """1,000 draws of 60 people in two strata. A right program fails in at most 1 of 1,000 choices of the salts."""
     may = allowed(60, (True, True, True), (True, False, True))
-    results = [explore(may, ids(60), np.zeros((60, 3)), FREE, 0.3, f"salt {at}") for at in range(1000)]
+    results = [explore(may, ids(60), np.zeros((60, 3)), FREE.constraints, 0.3, f"salt {at}") for at in range(1000)]
     counts = np.stack([[(result.arm[row] == arm) for arm in range(3)] for row in range(60) for result in results])
     counts = counts.reshape(60, 1000, 3).sum(axis=1)
     chance = results[0].probability

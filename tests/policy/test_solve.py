@@ -219,6 +219,17 @@ def test_the_order_of_rows_and_the_size_of_chunks_change_nothing(rows: int, seed
     np.testing.assert_array_equal(first.price, second.price)
 
 
+def test_pieces_on_two_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_problem = replace(problem(1, 2000), household=None)
+    whole = solved(given_problem)
+    monkeypatch.setattr("rapport.policy.prepared._PIECE", 61)
+    pieces = solved(given_problem)
+    assert whole is not None
+    assert pieces is not None
+    np.testing.assert_array_equal(pieces.arm, whole.arm)
+    assert pieces.bound == whole.bound
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_order_of_arms_changes_nothing(seed: int) -> None:
     given_problem = problem(seed, 2000, arms=4)
@@ -308,6 +319,20 @@ def test_contradictions_only_single_stakeholders_show_are_found_too() -> None:
     with pytest.raises(InfeasibleError, match="keeps 'two'; got two at least 2"):
         solve(Problem(gain, np.zeros(2), quota, household=np.array([0, 0])))
     assert solve(Problem(gain, np.zeros(2), quota)).arm.tolist() == [1, 1]
+
+
+def test_a_contradiction_of_many_households_is_a_smallest_set() -> None:
+    """Six thousand people in pairs can get three thousand contacts; mails and budget have nothing to do with it."""
+    rng = np.random.default_rng(0)
+    gain = np.column_stack([np.zeros(6000), rng.uniform(1, 2, (6000, 2))])
+    cost = np.tile([0.0, 1.0, 2.0], (6000, 1))
+    limits = [at_most("budget", 9000, [0, 1, 1], of_cost=True), at_most("mails", 100, [0, 0, 1]),
+              at_least("contacts", 3300, [0, 1, 1])]  # fmt: skip
+    pairs = np.arange(6000) // 2
+    with pytest.raises(InfeasibleError, match="keeps 'contacts'; got contacts at least 3300, which"):
+        solve(Problem(gain, cost, limits, household=pairs), SMALL_STEPS)
+    met = [*limits[:2], replace(limits[2], bound=2900)]
+    assert (solve(Problem(gain, cost, met, household=pairs), SMALL_STEPS).arm > 0).sum() >= 2900
 
 
 def test_a_quota_nobody_is_eligible_for() -> None:

@@ -81,17 +81,33 @@ def assignments() -> pd.DataFrame:
 
 
 @pytest.fixture
-def cost() -> np.ndarray:
-    return np.column_stack([np.zeros(6), np.full(6, 10.0), np.arange(1.0, 7.0)])
+def account() -> dict[str, Any]:
+    """What the rules did, as policy.account writes it."""
+    limits = [
+        {"name": "decision.budget", "kind": "le", "reason": "budget", "bound": 25.0, "allowed": 24.0, "planned": 23.0,
+         "used": 23.0, "price": 1.25, "binding": True},
+        {"name": "interventions.arms.call.quota", "kind": "ge", "reason": "quota", "bound": 1.0, "allowed": 2.0,
+         "planned": 2.0, "used": 2.0, "price": 0.0, "binding": False},
+        {"name": "decision.rate_gaps.fair north over south", "kind": "le", "reason": "rate_gap", "bound": 0.05,
+         "allowed": 0.04, "planned": 0.01, "used": 0.0125, "price": 0.0, "binding": False},
+    ]  # fmt: skip
+    rules = [
+        {"key": "opted_out", "reason": "opted_out", "pairs": 0, "alone": 0, "stakeholders": 0},
+        {"key": "interventions.arms.call.where", "reason": "not_eligible", "pairs": 3, "alone": 2, "stakeholders": 3},
+    ]
+    return {"stakeholders": 6, "rules": rules, "limits": limits, "spend": {"none": 0.0, "call": 20.0, "mail": 3.0},
+            "plan": {"value": 9.0, "bound": 9.0, "gap": 0.0}}  # fmt: skip
 
 
 @pytest.fixture
-def finished(params: Params, metrics: dict[str, Any], assignments: pd.DataFrame, cost: np.ndarray) -> FinishedRun:
+def finished(
+    params: Params, metrics: dict[str, Any], assignments: pd.DataFrame, account: dict[str, Any]
+) -> FinishedRun:
     return FinishedRun(
         params=params,
         metrics=metrics,
         assignments=assignments,
-        cost=cost,
+        account=account,
         training={"churn": {"rows": 300, "churned": 60, "split": ""},
                   "uplift": {"rows": 100, "by_iteration": {"0": 90, "1": 10}, "by_arm": {"none": 60, "call": 40},
                              "propensity_estimated": 7}},

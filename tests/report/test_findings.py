@@ -53,6 +53,11 @@ def test_cautions_speak_only_when_something_stands_out(metrics):
     assert "worth 3 of its 100 decisions" in found[2]
 
 
+def test_limits_that_the_log_cannot_keep_are_told(metrics):
+    left_out = {**metrics, "uplift": {**metrics["uplift"], "limits_left_out": ["interventions.arms.call.quota"]}}
+    assert cautions(left_out)[0].startswith("The logged decisions cannot keep interventions.arms.call.quota: this")
+
+
 def test_cautions_without_decisions_or_without_a_slope(metrics):
     del metrics["uplift"]
     metrics["churn"]["calibration_slope"] = {"value": None, "low": None, "high": None}

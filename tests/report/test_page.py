@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rapport.report.page import limit_rows, render_page, settings, top_features
+from rapport.report.page import render_page, settings, top_features
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 HOSTILE = "<script>alert(1)</script>"
@@ -80,9 +80,10 @@ def test_the_page_tells_the_run(finished):
         "11.75 10.75 to 12.75 0.25 -0.25 to 0.75 100.0 % 9.00",  # best single arm
         "call phone 2 33.3 % 20.00 2.00",
         "mail post 1 16.7 % 3.00 –",
-        "budget, money 25.00 23.00",
-        "capacity of call, stakeholders 2 2",
-        "capacity of mail, stakeholders no limit 1",
+        "interventions.arms.call.where not open to this stakeholder 3 2 3",
+        "decision.budget at most 25.00 23.00 1.25",
+        "interventions.arms.call.quota at least 1 2",
+        "decision.rate_gaps.fair north over south at most 0.0500 0.0125",
         "AUC 0.7100 0.6900 to 0.7300",
         "best single feature use_count_30d, lowest first 0.6000 0.5700 to 0.6300 0.1100 0.1000 to 0.1200",
         "logistic regression all features, L2 penalty 0.7000 0.6800 to 0.7200 0.0100 0.0050 to 0.0150",
@@ -156,9 +157,10 @@ def test_a_constant_churn_model_and_undefined_measures(finished):
     assert "What churn risk is learned from" not in text
 
 
-def test_limits_of_an_open_handed_run(params):
-    free = params.model_copy(update={"decision": params.decision.model_copy(update={"budget": None})})
-    assert limit_rows(free, []) == [("budget, money", "no limit", "0.00")]
+def test_limits_of_an_open_handed_run(finished):
+    free = replace(finished, account={**finished.account, "limits": []})
+    assert "No limit is set" in seen(render_page(free))
+    assert "No limit is set" not in seen(render_page(finished))
 
 
 def test_settings_name_every_parameter(params):

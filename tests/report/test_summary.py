@@ -12,10 +12,8 @@ from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summ
 
 
 @pytest.fixture
-def summary(params, metrics, assignments, cost):
-    return Summary(
-        params, metrics, tally(assignments, cost, ("none", "call", "mail")), "", "data/report/report.html", "7"
-    )
+def summary(params, metrics, assignments, account):
+    return Summary(params, metrics, tally(assignments, account["spend"]), account, "", "data/report/report.html", "7")
 
 
 def printed(summary, terminal=False):
@@ -40,6 +38,8 @@ def test_it_tells_the_run(summary):
         "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00",
         "random – – – – 60.0 % 7.00",
         "call 2 33.3 % 20.00 2.00",
+        "interventions.arms.call.where forbids 3 arms to 3 stakeholders",
+        "decision.budget at most 25.00 23.00 1.25",
         "mail 1 16.7 % 3.00 –",
         "all 6 23.00",
         "reasons: best gain 2, no gain 2, explore 1, holdout 1",
@@ -51,7 +51,9 @@ def test_it_tells_the_run(summary):
 
 def test_without_decisions_it_tells_the_pilot(summary, metrics):
     pilot = "no logged decisions: uplift needs a randomised pilot of 1,200 stakeholders"
-    without = Summary(summary.params, {"churn": metrics["churn"]}, summary.tallies, pilot, summary.report)
+    without = Summary(
+        summary.params, {"churn": metrics["churn"]}, summary.tallies, summary.account, pilot, summary.report
+    )
     assert f"{pilot}." in lines(without)
     assert "model models:/rapport@champion" in lines(without)
     assert not any("nobody" in line for line in lines(without))
@@ -69,7 +71,14 @@ def test_it_is_the_same_every_time(summary):
 def test_markup_in_the_data_is_text(summary):
     name = "[red]:smile: keep[/red]"
     decision = summary.params.decision.model_copy(update={"policy": name})
-    loud = Summary(summary.params.model_copy(update={"decision": decision}), summary.metrics, summary.tallies, "", "r")
+    loud = Summary(
+        summary.params.model_copy(update={"decision": decision}),
+        summary.metrics,
+        summary.tallies,
+        summary.account,
+        "",
+        "r",
+    )
     assert any(line.startswith(name) for line in lines(loud))
     loud.metrics["churn"]["baselines"]["best_single_feature"]["what"] = name
     assert any(line.endswith(f": {name}") for line in lines(loud))

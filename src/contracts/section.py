@@ -1,0 +1,34 @@
+"""What every section of params.yaml shares: immutability, and the types of its values."""
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Kind = Literal["customer", "employee", "partner", "investor"]
+KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _parse_instant(value: object) -> object:
+    """Return a date or time as UTC without zone; quoted in the file, DVC reads no other (docs/decisions/0003)."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError('a date or time in ISO 8601, such as "2025-04-01"') from None
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(dt.UTC).replace(tzinfo=None)
+    return value
+
+
+Instant = Annotated[dt.datetime, BeforeValidator(_parse_instant)]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, no unknown key, finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,56 @@
+"""What the rules did to a decision, as plain numbers: pairs each forbids, what each limit allows, uses and costs."""
+
+from typing import Any
+
+import numpy as np
+
+from ..contracts.params import Params
+from .decide import Decided
+from .limits import LimitUse
+from .rules import Rule
+
+
+def account_of(decided: Decided, params: Params) -> dict[str, Any]:
+    """Return the account, JSON-ready.
+
+    Returns:
+        stakeholders; rules: key, reason, `pairs` of stakeholder and arm it forbids, of these `alone` that no other rule
+        does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned, `planned`
+        and `allowed` before the draws, `price` (money of gain per unit) and whether it is `binding`; spend: expected
+        money by arm; plan: its value, bound and gap; exploration and holdout: share asked for and found.
+    """
+    n = len(decided.arm)
+    times = np.stack([rule.forbids for rule in decided.offer.rules]).sum(axis=0)
+    limits = [
+        {**_use(use, limit.reason), "bound": limit.bound,
+         "used": decided.constraints.used(limit, decided.arm, decided.offer.cost)}
+        for limit, use in zip(decided.constraints.limits, decided.plan.uses, strict=True)
+    ]  # fmt: skip
+    paid = decided.offer.cost[np.arange(n), decided.arm]
+    missed = max(decided.plan.bound - decided.plan.value, 0.0)
+    return {
+        "stakeholders": n,
+        "rules": [_rule(rule, times) for rule in decided.offer.rules],
+        "limits": limits,
+        "spend": {name: float(paid[decided.arm == at].sum()) for at, name in enumerate(params.interventions.names)},
+        "plan": {"value": float(decided.plan.value), "bound": float(decided.plan.bound),
+                 "gap": missed / max(abs(decided.plan.bound), 1e-12)},
+        "exploration": {"asked": params.decision.exploration, "found": decided.exploration.share},
+        "holdout": {"asked": params.decision.holdout, "found": float(decided.held.mean()) if n else 0.0},
+    }  # fmt: skip
+
+
+def _rule(rule: Rule, times: np.ndarray) -> dict[str, Any]:
+    return {
+        "key": rule.key,
+        "reason": rule.reason,
+        "pairs": int(rule.forbids.sum()),
+        "alone": int((rule.forbids & (times == 1)).sum()),
+        "stakeholders": int(rule.forbids.any(axis=1).sum()),
+    }
+
+
+def _use(use: LimitUse, reason: str) -> dict[str, Any]:
+    """Return the plan's part; a bound on rates is planned for in other weights than it is stated in."""
+    return {"name": use.name, "kind": use.kind, "reason": reason, "allowed": use.bound, "planned": use.used,
+            "price": use.price, "binding": use.binding}  # fmt: skip
