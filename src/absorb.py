@@ -9,13 +9,14 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from .contracts.carried_out import canonical_carried_out
 from .contracts.cells import Origin, refuse
 from .contracts.errors import InputError
 from .contracts.params import Params
-from .contracts.tables import canonical_decisions, canonical_events, no_events
-from .policy.carried_out import honest_propensities
+from .contracts.tables import canonical_events, no_events
+from .policy.carried_out import as_proposed
 from .sources.adapters import read_source
-from .sources.files import read_table
+from .sources.files import read_file
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.frames import read_frame
@@ -32,10 +33,12 @@ def main(
 ) -> None:
     """Check both tables and write data/ledger/iteration=N, N being the iteration of the decisions."""
     params = load_params()
-    carried_out = canonical_decisions(*_named(decisions, params.interventions.names))
-    happened, origin = read_table([_present(events)], events)
+    raw, origin = read_file(decisions)
+    carried_out = canonical_carried_out(raw, params.interventions.names, origin)
+    happened, origin = read_file(events)
     since = canonical_events(happened, origin) if len(happened) else no_events()
     folder, new = absorb(carried_out, since, params)
+    say(", ".join(f"{status} {count:,}" for status, count in carried_out["status"].value_counts().items()))
     say(f"{folder} {'written' if new else 'is there already, with this content; nothing changed'}")
     if new:
         say("Next: set clock.as_of and clock.iteration in params.yaml to the next decision, then `make repro`.")
@@ -54,10 +57,11 @@ def absorb(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> tup
     if len(iterations) != 1:
         got = ", ".join(map(str, iterations)) or "no decisions"
         raise InputError("decisions, column iteration", "one iteration", got, "absorb one iteration at a time")
-    if ASSIGNMENTS.is_file():
-        proposed = read_frame(ASSIGNMENTS, ["decision_id", "stakeholder_id", "iteration", "intervention"])
-        decisions = honest_propensities(decisions, proposed)
-    partition = Partition(int(iterations[0]), decisions, events)
+    proposed = read_frame(ASSIGNMENTS) if ASSIGNMENTS.is_file() else None
+    if proposed is not None:
+        decisions = as_proposed(decisions, proposed)
+        _say_left_out(decisions, proposed)
+    partition = Partition(int(iterations[0]), decisions, events, proposed)
     earlier = [part for part in read_ledger(params.source.kind) if part.iteration < partition.iteration]
     taken = take_in(read_source(params), params, [(part.decisions, part.events) for part in (*earlier, partition)])
     known = decisions["stakeholder_id"].isin(taken.stakeholders["stakeholder_id"])
@@ -67,15 +71,10 @@ def absorb(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> tup
     return folder, new
 
 
-def _named(path: Path, arms: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...], Origin]:
-    table, origin = read_table([_present(path)], path)
-    return table, arms, origin
-
-
-def _present(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(str(path), "a Parquet or CSV file", "no such file", "correct the path")
-    return path
+def _say_left_out(decisions: pd.DataFrame, proposed: pd.DataFrame) -> None:
+    left_out = (~proposed["decision_id"].isin(decisions["decision_id"])).sum()
+    if left_out:
+        say(f"warning: {left_out:,} of {len(proposed):,} proposals are left out; what nobody carried out is declined")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
-from .features.history import codes_of, history_parts, stored
+from .features.history import codes_of, contacts_received, history_parts, stored
 from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
@@ -24,7 +24,7 @@ def main() -> None:
     for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
     codes, slugs = codes_of(taken.told.event_types, taken.told.channels, list(params.interventions.arms))
-    received = taken.decisions[taken.decisions["intervention"] != params.interventions.control]
+    received = contacts_received(taken.decisions, params.interventions.control)
     history = history_parts(taken.stakeholders["stakeholder_id"], taken.event_parts, received, codes, slugs)
     write_evenly(TABLES / "events.parquet", taken.event_parts.tables())
     write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"])

@@ -15,6 +15,8 @@ import pandas as pd
 import typer
 
 from .absorb import absorb
+from .contracts.carried_out import canonical_carried_out
+from .contracts.cells import Origin
 from .contracts.errors import ParamsError
 from .contracts.params import Params
 from .evaluation.known_truth import true_gains
@@ -86,6 +88,7 @@ def respond(params: Params) -> Mapping[str, float]:
     gains = _true_gains(world, decisions[decisions["decided_at"] < as_of], assignments, params)
     write_json(TRUTH / f"iteration={params.clock.iteration:04d}.json", gains)
     carried_out, events = answer(world, decisions, as_of)
+    carried_out = canonical_carried_out(carried_out, params.interventions.names, Origin("the world's answer"))
     folder, _ = absorb(carried_out, events, params)
     say(f"the world answered: {len(carried_out):,} decisions, {len(events):,} events -> {folder}")
     return gains

@@ -12,12 +12,13 @@ from .models.bundle import Bundle
 from .report.features import gain_shares
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
+from .report.what_if import plan_page
 from .store.atomic import write_text
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, REPORT, RULES, TABLES
+from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, PLAN, REPORT, RULES, TABLES
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
 
@@ -46,6 +47,7 @@ def finished_run() -> FinishedRun:
         drift=read_json(EVALUATION / "features.json"),
         outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        plan=plan_page(read_json(PLAN / "plan.json")),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )
 

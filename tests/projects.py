@@ -9,7 +9,7 @@ from typing import Any
 
 from rapport.contracts.params import Params, parse_params
 from rapport.sources.adapters import preset_path
-from rapport.store.project import overlay_params, read_yaml
+from rapport.store.project import PLAN, overlay_params, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = {"source.stakeholders": 1500, "learner.rounds": 20, "learner.folds": 2, "evaluation.bootstrap": 50}
@@ -40,11 +40,13 @@ def make_project(folder: Path, changes: Mapping[str, Any] | None = None) -> Path
 
 def run_stages(folder: Path) -> Path:
     """Run every stage of the graph in `folder`, in this process."""
-    from rapport import assign, evaluate, featurize, ingest, measure, render, train
+    from rapport import assign, evaluate, featurize, ingest, measure, plan, render, train
 
     with inside(folder):
-        for stage in (ingest, featurize, measure, train, evaluate, assign, render):
+        for stage in (ingest, featurize, measure, train, evaluate, assign):
             stage.main()
+        plan.main(output=PLAN)
+        render.main()
     return folder
 
 

@@ -72,6 +72,7 @@ def decisions_schema(arms: Sequence[str]) -> pa.DataFrameSchema:
         arms: names of the catalogue, the control included.
     """
     arm_fix = "correct the cell, or add the arm to `interventions.arms` in params.yaml"
+    arm = f"one of the arms {', '.join(arms)}"
     propensity = "a probability above 0 and at most 1, or a blank"
     propensity_fix = "log the probability with which the policy chose this arm here; blank means estimate it"
     return pa.DataFrameSchema(
@@ -79,11 +80,12 @@ def decisions_schema(arms: Sequence[str]) -> pa.DataFrameSchema:
             "decision_id": _column("str", "an id", _ID_FIX, unique=True),
             "stakeholder_id": _column("str", "an id", _ID_FIX),
             "decided_at": _column(_TIME, "when it was decided", "give every decision its time"),
-            "intervention": _column("str", f"one of the arms {', '.join(arms)}", arm_fix, pa.Check.isin(arms)),
+            "intervention": _column("str", arm, arm_fix, pa.Check.isin(arms)),
             "propensity": _column("float64", propensity, propensity_fix, pa.Check.in_range(0, 1, False, True),
                                   nullable=True),
             "iteration": _column("int64", "a whole number", "correct the cell"),
             "policy": _column("str", "the policy that decided", "name the policy in every row"),
+            "delivered_intervention": _column("str", arm, arm_fix, pa.Check.isin(arms)),
         },
         name="decisions",
     )  # fmt: skip

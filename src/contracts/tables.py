@@ -47,7 +47,7 @@ def canonical_stakeholders(raw: pd.DataFrame, origin: Origin) -> pd.DataFrame:
         "stakeholder_id": normalise_ids(raw["stakeholder_id"]),
         "kind": per_distinct(raw["kind"], as_text),
         "since": as_time(raw["since"], origin),
-        "opted_out": as_flag(_optional(raw, "opted_out"), origin, default=False),
+        "opted_out": as_flag(optional_column(raw, "opted_out"), origin, default=False),
     }
     attributes = [name for name in raw.columns if name not in STAKEHOLDERS.columns]
     columns |= {name: as_attribute(raw[name], origin) for name in attributes}
@@ -69,13 +69,13 @@ def canonical_events(raw: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     occurred = as_time(raw["occurred_at"], origin)
     known = as_time(raw["known_at"], origin) if "known_at" in raw else occurred
     columns = {
-        "event_id": normalise_ids(_optional(raw, "event_id")),
+        "event_id": normalise_ids(optional_column(raw, "event_id")),
         "stakeholder_id": per_distinct(raw["stakeholder_id"], normalise_ids),
         "occurred_at": occurred,
         "known_at": known.fillna(occurred),
         "event_type": per_distinct(raw["event_type"], as_text),
-        "value": as_number(_optional(raw, "value"), origin),
-        "channel": per_distinct(_optional(raw, "channel"), as_text),
+        "value": as_number(optional_column(raw, "value"), origin),
+        "channel": per_distinct(optional_column(raw, "channel"), as_text),
     }
     return _finish(columns, raw, EVENTS, origin)
 
@@ -84,7 +84,8 @@ def canonical_decisions(raw: pd.DataFrame, arms: Sequence[str], origin: Origin) 
     """Return the decisions table, empty when `raw` has no rows; other columns are ignored.
 
     Args:
-        raw: one row per logged decision, text or typed; propensity may be absent.
+        raw: one row per logged decision, text or typed; propensity may be absent, and delivered_intervention: the arm
+            decided was then delivered.
         arms: names of the catalogue, the control included.
         origin: for messages.
 
@@ -92,15 +93,17 @@ def canonical_decisions(raw: pd.DataFrame, arms: Sequence[str], origin: Origin) 
         InputError: a column is missing or twice there, a cell wrong, an arm unknown, or an id twice there.
     """
     schema = decisions_schema(arms)
-    _check_header(raw, schema, ("propensity",), origin)
+    _check_header(raw, schema, ("propensity", "delivered_intervention"), origin)
+    decided = per_distinct(raw["intervention"], as_text)
     columns = {
         "decision_id": normalise_ids(raw["decision_id"]),
         "stakeholder_id": per_distinct(raw["stakeholder_id"], normalise_ids),
         "decided_at": as_time(raw["decided_at"], origin),
-        "intervention": per_distinct(raw["intervention"], as_text),
-        "propensity": as_number(_optional(raw, "propensity"), origin),
+        "intervention": decided,
+        "propensity": as_number(optional_column(raw, "propensity"), origin),
         "iteration": as_whole_number(raw["iteration"], origin),
         "policy": per_distinct(raw["policy"], as_text),
+        "delivered_intervention": per_distinct(optional_column(raw, "delivered_intervention"), as_text).fillna(decided),
     }
     return _finish(columns, raw, schema, origin)
 
@@ -199,7 +202,8 @@ def _refuse_duplicates(ids: pd.Series, raw: pd.Series, origin: Origin) -> None:
     raise InputError(origin.cell(str(raw.name), second), "every id once", got, fix)
 
 
-def _optional(raw: pd.DataFrame, name: str) -> pd.Series:
+def optional_column(raw: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column, all of it blank where the table has none of that name."""
     if name in raw:
         return raw[name]
     return pd.Series(index=pd.RangeIndex(len(raw)), name=name, dtype="str")

@@ -1,8 +1,8 @@
 """The relationship history in the engine's form: int64 codes, microseconds and amounts; contacts are events too.
 
-An intervention received is an event of type `contact_<arm>`, known when it was decided, so that contact history
-falls under the same time filter as everything else. Rows stand by stakeholder and time, so that an engine reads the
-events of some stakeholders without the rest.
+An intervention received, whoever chose it, is an event of type `contact_<arm>`, known when it was decided, so that
+contact history falls under the same time filter as everything else. Rows stand by stakeholder and time, so that an
+engine reads the events of some stakeholders without the rest.
 """
 
 import re
@@ -109,9 +109,15 @@ def build_history(
         InputError: event types whose feature names collide.
     """
     codes, slugs = codes_of({*events["event_type"].unique()}, {*events["channel"].dropna().unique()}, arms)
-    received = decisions[decisions["intervention"] != control]
+    received = contacts_received(decisions, control)
     (table,) = history_parts(stakeholders["stakeholder_id"], [events], received, codes, slugs)
     return table, codes
+
+
+def contacts_received(decisions: pd.DataFrame, control: str) -> pd.DataFrame:
+    """Return the canonical decisions by which a contact came about; `intervention` is the arm that was delivered."""
+    delivered = decisions["delivered_intervention"]
+    return decisions.assign(intervention=delivered)[delivered != control]
 
 
 def codes_of(event_types: Set[str], channels: Set[str], arms: Sequence[str]) -> tuple[Codes, dict[str, str]]:
@@ -138,7 +144,7 @@ def history_parts(
     Args:
         stakeholder_ids: sorted.
         parts: of the events, canonical, by stakeholder, each with all events of its stakeholders.
-        received: canonical decisions for a contact.
+        received: of `contacts_received`.
         codes, slugs: of the events, as `codes_of`.
 
     Returns:

@@ -59,6 +59,12 @@ class Basis:
     def __len__(self) -> int:
         return len(self.centre)
 
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The matrix column that each of the columns is made of, shape (q,)."""
+        numbers = [at for at, _, _, hinge in self.numbers for _ in range(2 if hinge else 1)]
+        return np.array([*numbers, *self.missing, *(at for at, _ in self.categories)], dtype=np.int64)
+
     def columns(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the columns of a matrix, shape (n, q); each row's depend on that row alone."""
         made = np.empty((len(X), len(self)), dtype=np.float32)

@@ -89,9 +89,9 @@ def grow(data: lgb.Dataset, rows: NDArray[np.bool_], y: NDArray[Any], training: 
 
 
 def raw_scores(
-    booster: lgb.Booster, X: NDArray[np.float32], threads: int, first: int, last: int
+    booster: lgb.Booster, X: NDArray[np.float32], threads: int, first: int = 0, last: int | None = None
 ) -> NDArray[np.float64]:
-    """Return the sum of the trees [first, last) before any link, shape (n,).
+    """Return the sum of the trees [first, last) before any link, all of them by default; shape (n,).
 
     Raises:
         ValueError: as `predict`.
@@ -99,8 +99,25 @@ def raw_scores(
     _check_columns(booster, X)
     if len(X) == 0 or last == first:
         return np.zeros(len(X))
-    raw = booster.predict(X, raw_score=True, start_iteration=first, num_iteration=last - first, num_threads=threads)
+    trees = -1 if last is None else last - first
+    raw = booster.predict(X, raw_score=True, start_iteration=first, num_iteration=trees, num_threads=threads)
     return np.asarray(raw, dtype=np.float64)
+
+
+def contributions(booster: lgb.Booster, X: NDArray[np.float32], threads: int, rounds: int = -1) -> NDArray[np.float64]:
+    """Return what each column adds to the raw score of the first trees, all of them by default; shape (n, p + 1).
+
+    Exact Shapley values of the trees, each split weighed by the training rows on its sides (Lundberg, Erion & Lee
+    2018, "Consistent individualized feature attribution for tree ensembles"); the last column is the mean score.
+
+    Raises:
+        ValueError: as `predict`.
+    """
+    _check_columns(booster, X)
+    if len(X) == 0 or rounds == 0:
+        return np.zeros((len(X), X.shape[1] + 1))
+    found = booster.predict(X, pred_contrib=True, num_iteration=rounds, num_threads=threads)
+    return np.asarray(found, dtype=np.float64)
 
 
 def predict(booster: lgb.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:

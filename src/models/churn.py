@@ -16,11 +16,8 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from ..contracts.draws import folds_by_id
-from .boosting import Training, booster_from_text, booster_text, fit_booster, predict
+from .boosting import Training, booster_from_text, booster_text, fit_booster, raw_scores
 from .linear_risk import LinearRisk, fit_linear_risk
-
-_EDGE = 1e-6  # scores are kept this far from 0 and 1, where the logit is finite
-_BOUND = float(logit(1 - _EDGE))
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,9 @@ class ChurnModel:
         """Return calibrated churn probabilities, shape (n,)."""
         odds = np.full(len(X), self.intercept)
         if self.booster is not None:
-            odds += self.weights[0] * _logit(predict(self.booster, X, threads))
+            odds += self.weights[0] * raw_scores(self.booster, X, threads)
         if self.linear is not None:
-            odds += self.weights[1] * np.clip(self.linear.log_odds(X), -_BOUND, _BOUND)
+            odds += self.weights[1] * self.linear.log_odds(X)
         risk: NDArray[np.float64] = expit(odds)
         return risk
 
@@ -90,10 +87,8 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         if not 0 < y[outside].sum() < outside.sum():
             return constant
         booster = fit_booster(X[outside], y[outside], training, "binary")
-        odds[inside, 0] = _logit(predict(booster, X[inside], training.threads))
-        odds[inside, 1] = np.clip(
-            fit_linear_risk(X[outside], y[outside], training).log_odds(X[inside]), -_BOUND, _BOUND
-        )
+        odds[inside, 0] = raw_scores(booster, X[inside], training.threads)
+        odds[inside, 1] = fit_linear_risk(X[outside], y[outside], training).log_odds(X[inside])
     weights, intercept = _blend(odds, y)
     trees = fit_booster(X, y, training, "binary") if weights[0] > 0 else None
     linear = fit_linear_risk(X, y, training) if weights[1] > 0 else None
@@ -114,8 +109,3 @@ def _blend(odds: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[tuple[flo
             return (found.get(0, 0.0), found.get(1, 0.0)), float(regression.intercept_[0])
         used.remove(worst)
     return (0.0, 0.0), 0.0
-
-
-def _logit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    log_odds: NDArray[np.float64] = logit(np.clip(scores, _EDGE, 1 - _EDGE))
-    return log_odds

@@ -3,8 +3,8 @@
 Percentiles make skew and outliers harmless; what is missing stands in the middle and has a flag of its own.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class LinearRisk:
         levels: codes of each column of categories that have a column, by column.
         flagged: columns of numbers with missing values in training.
         coefficients: of numbers, flags and categories, in that order.
+        means: of those columns in training, in the same order.
         intercept: of the log-odds.
     """
 
@@ -41,6 +42,7 @@ class LinearRisk:
     levels: Mapping[int, list[int]]
     flagged: tuple[int, ...]
     coefficients: tuple[float, ...]
+    means: tuple[float, ...]
     intercept: float
 
     def log_odds(self, X: Matrix) -> Floats:
@@ -51,7 +53,17 @@ class LinearRisk:
             odds += next(coefficient) * column
         return odds
 
-    def _columns(self, X: Matrix) -> Any:
+    def contributions(self, X: Matrix) -> tuple[float, Floats]:
+        """Return the average training row's log-odds, and what each column of X adds to them, shape (n, p)."""
+        sources = [*self.knots, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
+        found, average = np.zeros(X.shape), self.intercept
+        terms = zip(sources, self.coefficients, self.means, self._columns(X), strict=True)
+        for at, coefficient, mean, column in terms:
+            found[:, at] += coefficient * (column - mean)
+            average += coefficient * mean
+        return average, found
+
+    def _columns(self, X: Matrix) -> Iterator[Floats]:
         """Yield the columns of the design, shape (n,) each."""
         for at, knots in self.knots.items():
             yield _percentile(X[:, at], knots)
@@ -72,6 +84,7 @@ class LinearRisk:
             "levels": {str(at): codes for at, codes in self.levels.items()},
             "flagged": list(self.flagged),
             "coefficients": list(self.coefficients),
+            "means": list(self.means),
             "intercept": self.intercept,
         }
 
@@ -80,8 +93,8 @@ class LinearRisk:
         """Return the model that `as_dict` wrote."""
         knots = {int(at): [float(each) for each in knots] for at, knots in document["knots"].items()}
         levels = {int(at): [int(each) for each in codes] for at, codes in document["levels"].items()}
-        coefficients = tuple(float(each) for each in document["coefficients"])
-        return cls(knots, levels, tuple(document["flagged"]), coefficients, float(document["intercept"]))
+        coefficients, means = (tuple(float(each) for each in document[key]) for key in ("coefficients", "means"))
+        return cls(knots, levels, tuple(document["flagged"]), coefficients, means, float(document["intercept"]))
 
 
 def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
@@ -99,13 +112,13 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
     design = blank.design(X)
     if design.shape[1] == 0:
         share = float(y.mean())
-        return LinearRisk({}, {}, (), (), float(np.log(share / (1 - share))))
+        return LinearRisk({}, {}, (), (), (), float(np.log(share / (1 - share))))
     with threadpool_limits(training.threads):
         model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=100).fit(design, y)
-    coefficients = tuple(float(each) for each in np.round(model.coef_[0], _DECIMALS))
-    return LinearRisk(
-        blank.knots, blank.levels, blank.flagged, coefficients, round(float(model.intercept_[0]), _DECIMALS)
-    )
+    coefficients = tuple(np.round(model.coef_[0], _DECIMALS).tolist())
+    means = tuple(np.round(design.mean(axis=0), _DECIMALS).tolist())
+    intercept = round(float(model.intercept_[0]), _DECIMALS)
+    return replace(blank, coefficients=coefficients, means=means, intercept=intercept)
 
 
 def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
@@ -124,7 +137,7 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
             knots[at] = quantiles.astype(np.float64).tolist()
         if 0 < len(seen) < len(X):
             flagged.append(at)
-    return LinearRisk(knots, levels, tuple(flagged), (), 0.0)
+    return LinearRisk(knots, levels, tuple(flagged), (), (), 0.0)
 
 
 def _percentile(column: NDArray[np.float32], knots: list[float]) -> Floats:

@@ -71,6 +71,10 @@ class UpliftModel:
     arms: tuple[str, ...]
     effects: tuple[LinearEffect | None, ...]
 
+    def effect_of(self, arm: str) -> LinearEffect | None:
+        """Return an arm's line; None for the control, an unknown arm, and one with too few decisions."""
+        return dict(zip(self.arms[1:], self.effects, strict=True)).get(arm)
+
     def predict(self, X: NDArray[np.float32], worth: Worth, threads: int) -> tuple[Floats, Floats, Floats]:
         """Return (mu, effect, standard error), each shape (n, arms) in the order of `arms`; NaN where unknown.
 

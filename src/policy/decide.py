@@ -93,21 +93,22 @@ def decide(bundle: Bundle, table: pd.DataFrame) -> pd.DataFrame:
     return assignments_of(bundle, deliberate(bundle, table))
 
 
-def deliberate(bundle: Bundle, table: pd.DataFrame) -> Decided:
+def deliberate(bundle: Bundle, table: pd.DataFrame, predictions: Predictions | None = None) -> Decided:
     """Return the decision for a population's feature table.
 
     Args:
         bundle: models and rules.
         table: one row per stakeholder: stakeholder_id, as_of, iteration, opted_out, the feature columns and the columns
             that rules name.
+        predictions: of the table in order, where they are known already.
 
     Raises:
         InputError: a column is absent or wrong, or less is explored than `decision.min_exploration`.
         InfeasibleError: limits contradict one another.
     """
-    table = table.sort_values("stakeholder_id", kind="stable", ignore_index=True)
+    table = in_order(table)
     decision, seed = bundle.params.decision, bundle.params.seed
-    predictions = bundle.predict(table)
+    predictions = bundle.predict(table) if predictions is None else predictions
     offer = make_offer(table, predictions, bundle.params)
     constraints = constraints_of(table, bundle.params)
     drawable = nearly_best(offer.worth, offer.error, offer.today, decision.explore_within)
@@ -128,6 +129,11 @@ def deliberate(bundle: Bundle, table: pd.DataFrame) -> Decided:
     reason[opted_out] = "opted_out"
     probability = _probability(plan, drawn, np.where(opted_out, 1.0, decision.holdout))
     return Decided(table, predictions, offer, constraints, planned, plan, drawn, held, arm, probability, reason)
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in stakeholder_id order, in which decisions stand."""
+    return table.sort_values("stakeholder_id", kind="stable", ignore_index=True)
 
 
 def make_offer(table: pd.DataFrame, predictions: Predictions, params: Params) -> Offer:

@@ -38,6 +38,18 @@ class Bar:
     text: str
 
 
+@dataclass(frozen=True)
+class Point:
+    """A point of a curve with its interval; `strong` marks the one that matters."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    hint: str
+    strong: bool = False
+
+
 def dot_and_whisker(rows: Sequence[Whisker], axis: str, title: str) -> Markup:
     """Return dots with intervals, one row each, over a common axis; a dashed line marks the first strong value."""
     known = [x for row in rows for x in (row.value, row.low, row.high) if x is not None]
@@ -110,6 +122,30 @@ def calibration(deciles: Sequence[Mapping[str, float]], title: str) -> Markup:
         _mark('<g transform="translate(14 176) rotate(-90)">{}</g>', _text("tick middle", 0, 0, "share that left"))
     )
     return _svg(520, 392, title, body)
+
+
+def curve(points: Sequence[Point], across_name: str, up_name: str, title: str) -> Markup:
+    """Return a line through points in ascending x, each with its interval; a dashed line marks the strong one."""
+    left, right, top, bottom = 96, WIDTH - 24, 28, 300
+    xs, ys = [point.x for point in points], [y for point in points for y in (point.y, point.low, point.high)]
+    x_ticks = nice_ticks(min(xs, default=0.0), max(xs, default=1.0))
+    y_ticks = nice_ticks(min([0.0, *ys]), max(ys, default=1.0))
+    across, up = _Scale(x_ticks[0], x_ticks[-1], left, right), _Scale(y_ticks[0], y_ticks[-1], bottom, top)
+    body = [_text("tick", 0, 12, up_name)]
+    for tick, text in zip(y_ticks, _tick_texts(y_ticks), strict=True):
+        body += [_line("grid", left, up(tick), right, up(tick)), _text("tick end", left - 8, up(tick) + 4, text)]
+    for tick, text in zip(x_ticks, _tick_texts(x_ticks), strict=True):
+        body += [_line("grid", across(tick), top, across(tick), bottom)]
+        body += [_text("tick middle", across(tick), bottom + 18, text)]
+    body.append(_text("tick middle", (left + right) / 2, bottom + 40, across_name))
+    body += [_line("ours-line", across(each.x), top, across(each.x), bottom) for each in points if each.strong]
+    places = " ".join(f"{_at(across(each.x))},{_at(up(each.y))}" for each in points)
+    body.append(_mark('<polyline class="line-0" points="{}"/>', places))
+    for each in points:
+        look = " strong" if each.strong else ""
+        body.append(_line("whisker" + look, across(each.x), up(each.low), across(each.x), up(each.high)))
+        body.append(_dot("dot" + look, across(each.x), up(each.y), each.hint))
+    return _svg(WIDTH, bottom + 50, title, body)
 
 
 def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:

@@ -21,6 +21,7 @@ from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .kpis import KpiPage
 from .rules import limit_rows, rule_rows
+from .what_if import PlanPage
 
 TEMPLATE = "report.html"
 TOP_FEATURES = 15
@@ -43,6 +44,7 @@ class FinishedRun:
         drift: of each feature, as evaluation.drift gives it; empty where it was not measured.
         outcome_importance: share of the outcome models' gain of each feature, arms aside; empty without uplift.
         kpis: of the relationships; None where they were not measured.
+        plan: what other values of a limit would bring; None where that was not asked.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """
 
@@ -59,6 +61,7 @@ class FinishedRun:
     outcome_importance: Mapping[str, float] = field(default_factory=dict)
     pilot: str = ""
     kpis: KpiPage | None = None
+    plan: PlanPage | None = None
 
 
 def render_page(run: FinishedRun) -> str:
@@ -79,6 +82,7 @@ def render_page(run: FinishedRun) -> str:
     return environment.get_template(TEMPLATE).render(
         run=run,
         kpis=run.kpis,
+        plan=run.plan,
         f=formats,
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",

@@ -23,6 +23,18 @@ def decided(bundle: Bundle, request: pd.DataFrame) -> Decided:
 
     Args:
         bundle: the models and rules that decide.
+        request: as `checked` takes it.
+
+    Raises:
+        InputError: as `checked`.
+    """
+    return deliberate(bundle, checked(request))
+
+
+def checked(request: pd.DataFrame) -> pd.DataFrame:
+    """Return a request in the form that is decided on.
+
+    Args:
         request: stakeholder_id, as_of (UTC), iteration, opted_out, kind and the bundle's feature columns; one row per
             stakeholder, in any order.
 
@@ -42,12 +54,12 @@ def decided(bundle: Bundle, request: pd.DataFrame) -> Decided:
         got = repr(request["stakeholder_id"].iloc[row - 1])
         raise InputError(f"request, column stakeholder_id, row {row}", "one row per id", got, "remove the row")
     request = request.reset_index(drop=True)
-    checked = request.assign(
+    table = request.assign(
         stakeholder_id=ids.to_numpy(),
         as_of=as_time(request["as_of"], _REQUEST),
         iteration=as_whole_number(request["iteration"], _REQUEST),
         opted_out=as_flag(request["opted_out"], _REQUEST, default=False),
     )
-    refuse(checked["as_of"].isna(), request["as_of"], _REQUEST, "a time", "fill it in")
+    refuse(table["as_of"].isna(), request["as_of"], _REQUEST, "a time", "fill it in")
     refuse(~request["kind"].isin(KINDS), request["kind"], _REQUEST, f"one of {', '.join(KINDS)}", "correct the cell")
-    return deliberate(bundle, checked)
+    return table

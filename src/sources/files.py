@@ -75,6 +75,13 @@ def read_sample(params: Params, dataset: Dataset) -> tuple[pd.DataFrame, Origin]
     return read_table([path], path)
 
 
+def read_file(path: Path) -> tuple[pd.DataFrame, Origin]:
+    """Read a table that a person named; returns and errors as `read_table`, and there must be such a file."""
+    if not path.is_file():
+        raise InputError(str(path), "a Parquet or CSV file", "no such file", "correct the path")
+    return read_table([path], path)
+
+
 def read_table(parts: list[Path], name: Path) -> tuple[pd.DataFrame, Origin]:
     """Read a table from its file or parts.
 

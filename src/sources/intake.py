@@ -113,6 +113,7 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
         "decisions_read": decisions_read,
         "decisions_unknown_stakeholder": len(undecided),
         "decisions": len(decisions),
+        "decisions_delivered_otherwise": int((decisions["delivered_intervention"] != decisions["intervention"]).sum()),
         "ledger_partitions": len(ledger),
     }
     quarantine = pd.concat([conflicts, strangers, undecided], ignore_index=True)

@@ -70,6 +70,12 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle.from_files(files, _sha256(_read(folder / MANIFEST)))
 
 
+def bundle_hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file of a bundle, and under `code` that of the code it was made with."""
+    manifest = _manifest(folder)
+    return {"code": str(manifest["code"]), **manifest["files"]}
+
+
 def bundle_code_digest(folder: Path) -> str:
     """Return the digest of the code a bundle was made with."""
     return str(_manifest(folder)["code"])

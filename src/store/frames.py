@@ -1,5 +1,6 @@
 """Tables as Parquet, with page checksums written and verified: a flipped bit is an error, not wrong data."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,16 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    with _explained(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_file(path: Path) -> None:

@@ -1,10 +1,10 @@
 """The ledger: what was decided and what happened since, one immutable partition per iteration.
 
-A partition is a folder `iteration=0001` with decisions.parquet, events.parquet and manifest.json. It is written beside
-its place and renamed into it, so that it exists whole or not at all, and is then tracked by DVC.
+A partition is a folder `iteration=0001` with decisions.parquet, events.parquet, manifest.json and, where the decisions
+were proposed by this project, assignments.parquet. It is written beside its place and renamed into it, so that it
+exists whole or not at all, and is then tracked by DVC.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -17,19 +17,28 @@ import pandas as pd
 
 from ..contracts.errors import ArtifactError, InputError
 from .documents import read_json, write_json
-from .frames import read_frame, write_frame
+from .frames import file_digest, read_frame, write_frame
 from .project import LEDGER
 
-_TABLES = ("decisions", "events")
+_TABLES = ("decisions", "events", "assignments")
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One iteration's decisions as carried out and the events that became known since."""
+    """One iteration's decisions as carried out and the events that became known since.
+
+    `assignments` is what had been proposed, None where that is not known.
+    """
 
     iteration: int
     decisions: pd.DataFrame
     events: pd.DataFrame
+    assignments: pd.DataFrame | None = None
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables there are, by name."""
+        return {name: table for name in _TABLES if (table := getattr(self, name)) is not None}
 
 
 def read_ledger(source: str, root: Path = LEDGER) -> list[Partition]:
@@ -49,12 +58,13 @@ def read_ledger(source: str, root: Path = LEDGER) -> list[Partition]:
         if manifest["source"] != source:
             fix = f"move {root} aside, or set source.kind back to {manifest['source']}"
             raise InputError(str(folder), f"history of the source {source!r}", f"that of {manifest['source']!r}", fix)
-        for name in _TABLES:
-            if _digest(folder / f"{name}.parquet") != manifest[name]:
+        present = [name for name in _TABLES if name in manifest]
+        for name in present:
+            if file_digest(folder / f"{name}.parquet") != manifest[name]:
                 raise ArtifactError(str(folder / f"{name}.parquet"), "the content absorbed", "other content",
                                     "restore it with `dvc checkout`; the ledger is never edited")  # fmt: skip
-        tables = [read_frame(folder / f"{name}.parquet") for name in _TABLES]
-        partitions.append(Partition(int(folder.name.partition("=")[2]), tables[0], tables[1]))
+        tables = {name: read_frame(folder / f"{name}.parquet") for name in present}
+        partitions.append(Partition(int(folder.name.partition("=")[2]), **tables))
     return partitions
 
 
@@ -71,10 +81,10 @@ def append(partition: Partition, source: str, root: Path = LEDGER) -> tuple[Path
         fix = "absorb the iterations in order"
         raise InputError(f"{root}", f"{partition.iteration - 1} earlier partitions", f"{before}", fix)
     try:
-        for name, table in zip(_TABLES, (partition.decisions, partition.events), strict=True):
+        for name, table in partition.tables.items():
             write_frame(part / f"{name}.parquet", table)
-        write_json(part / "manifest.json",
-                   {"source": source, **{name: _digest(part / f"{name}.parquet") for name in _TABLES}})  # fmt: skip
+        digests = {name: file_digest(part / f"{name}.parquet") for name in partition.tables}
+        write_json(part / "manifest.json", {"source": source, **digests})
         if not folder.exists():
             part.replace(folder)
             return folder, True
@@ -98,7 +108,3 @@ def track(folders: Sequence[Path]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"dvc add failed: {done.stderr.strip()}")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

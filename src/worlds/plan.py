@@ -32,7 +32,8 @@ def plan_of(
     Args:
         population: who can be decided about.
         grid: the steps.
-        decisions: contract columns; those before the start of decisions are the pilot's and are skipped.
+        decisions: contract columns; those before the start of decisions are the pilot's and are skipped. The world
+            answers what was delivered, where delivered_intervention says so.
         control: the name of the control.
         last_step: no decision may be later.
 
@@ -51,6 +52,8 @@ def plan_of(
     later = decisions[at >= grid.begin(grid.start_step)]
     step = _steps(grid, later, last_step)
     row = _rows(population, later)
+    if "delivered_intervention" in later:
+        later = later.assign(intervention=later["delivered_intervention"].fillna(later["intervention"]))
     code = _codes(population, later, row, control)
     return {int(s): _spread(len(population.kind), row[step == s], code[step == s]) for s in np.unique(step)}
 

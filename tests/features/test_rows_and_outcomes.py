@@ -89,6 +89,15 @@ def one(*events: tuple[int, int, str, float | None], decided: Sequence[tuple[int
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_decision_keeps_its_arm_and_the_history_holds_what_was_delivered():
+    case = one(decided=[(LATEST - 9 * DAY, "call"), (LATEST - 8 * DAY, "call")])
+    case.decisions["delivered_intervention"] = ["none", "mail"]
+    history, codes = history_of(case.stakeholders, case.events, case.decisions, params())
+    assert case.decided(params())["arm"].tolist() == ["call", "call"]
+    received = [codes.types[code] for code in history["type"]]
+    assert [name for name in received if name.startswith("contact_")] == ["contact_mail"]
+
+
 def test_only_relationships_that_began_before_the_instant():
     case = Case(
         [("before", AS_OF - 1, False), ("exactly", AS_OF, False), ("later", AS_OF + DAY, False), ("old", 0, False)],

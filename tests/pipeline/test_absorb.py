@@ -3,14 +3,16 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from projects import inside, make_project
-from rapport import configure
+from rapport import configure, review
 from rapport.absorb import main
 from rapport.contracts.errors import InputError, ParamsError
-from rapport.store.frames import read_frame
+from rapport.store.documents import read_json, write_json
+from rapport.store.frames import read_frame, write_frame
 from rapport.store.ledger import read_ledger
 from rapport.store.project import ASSIGNMENTS, load_params
 
@@ -19,13 +21,16 @@ COLUMNS = ["decision_id", "stakeholder_id", "decided_at", "intervention", "prope
 
 @pytest.fixture
 def decided(tmp_path: Path, small_run: Path) -> Path:
-    """A project with assignments, and decisions as carried out with one override, and events since."""
+    """A project with assignments, decisions as carried out with one override and one decline, and events since."""
     make_project(tmp_path)
     (tmp_path / ASSIGNMENTS).parent.mkdir(parents=True)
     shutil.copy(small_run / ASSIGNMENTS, tmp_path / ASSIGNMENTS)
     carried_out = read_frame(small_run / ASSIGNMENTS)[COLUMNS]
-    at = int((carried_out["intervention"] == "personal_support").to_numpy().argmax())
-    carried_out.loc[at, "intervention"] = "none"
+    supported = np.flatnonzero(carried_out["intervention"] == "personal_support")
+    marks = ["status", "delivered_intervention", "status_reason"]
+    carried_out[marks] = ["delivered", "", ""]
+    carried_out.loc[supported[0], marks] = ["overridden", "discount", "asked for a better price"]
+    carried_out.loc[supported[1], marks] = ["declined", "", "on holiday"]
     carried_out.to_csv(tmp_path / "decisions.csv", index=False)
     who = carried_out["stakeholder_id"].iloc[0]
     events = pd.DataFrame({"stakeholder_id": [who], "occurred_at": ["2025-05-01"], "event_type": ["use"], "value": [3]})
@@ -33,11 +38,19 @@ def decided(tmp_path: Path, small_run: Path) -> Path:
     return tmp_path
 
 
-def test_a_partition_is_written_once_and_overrides_lose_their_propensity(decided: Path) -> None:
+def test_a_partition_is_written_once_and_holds_what_was_proposed_decided_and_delivered(decided: Path) -> None:
     with inside(decided):
         main(Path("decisions.csv"), Path("events.csv"))
         (partition,) = read_ledger("simulated")
-        assert partition.decisions["propensity"].isna().sum() == 1
+        assert partition.assignments is not None
+        proposed, done = partition.assignments, partition.decisions.set_index("decision_id")
+        pd.testing.assert_frame_equal(proposed, read_frame(ASSIGNMENTS))
+        done = done.loc[proposed["decision_id"]].reset_index()
+        pd.testing.assert_frame_equal(done[["intervention", "propensity"]], proposed[["intervention", "propensity"]])
+        changed = done[done["delivered_intervention"] != done["intervention"]]
+        assert list(changed["delivered_intervention"]) == ["discount", "none"]
+        assert list(changed["status"]) == ["overridden", "declined"]
+        assert list(changed["status_reason"]) == ["asked for a better price", "on holiday"]
         manifest = Path("data/ledger/iteration=0001/manifest.json").read_bytes()
         main(Path("decisions.csv"), Path("events.csv"))
         assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
@@ -46,6 +59,58 @@ def test_a_partition_is_written_once_and_overrides_lose_their_propensity(decided
         with pytest.raises(InputError, match="the content absorbed before; got other content"):
             main(Path("decisions.csv"), Path("events.csv"))
         assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
+
+
+def test_a_partition_from_before_proposals_were_kept_is_read(decided: Path) -> None:
+    with inside(decided):
+        main(Path("decisions.csv"), Path("events.csv"))
+        folder = Path("data/ledger/iteration=0001")
+        manifest = read_json(folder / "manifest.json")
+        del manifest["assignments"]
+        (folder / "manifest.json").chmod(0o644)
+        write_json(folder / "manifest.json", manifest)
+        (partition,) = read_ledger("simulated")
+        assert partition.assignments is None
+        assert len(partition.decisions) > 500
+
+
+def test_proposals_are_reviewed_step_by_step_and_absorbed(decided: Path) -> None:
+    with inside(decided):
+        review.main("")
+        place = Path("data/review/iteration=0001.csv")
+        worklist = pd.read_csv(place, dtype="str", keep_default_na=False)
+        assert set(worklist["status"]) == {"proposed"}
+        supported = worklist.loc[worklist["intervention"] == "personal_support", "decision_id"].head(3)
+        marks = pd.DataFrame({"decision_id": supported, "status": "approved"})
+        marks.to_csv("marks.csv", index=False)
+        review.main("marks.csv")
+        before = place.read_bytes()
+        with pytest.raises(InputError, match=r"review/iteration=0001.csv, column status, row 1: .* got 'proposed'"):
+            main(place, Path("events.csv"))
+        marks.assign(status="proposed").to_csv("marks.csv", index=False)
+        with pytest.raises(
+            InputError, match=r"column status, row 1: expected a step of .*; got 'proposed after approved'"
+        ):
+            review.main("marks.csv")
+        assert place.read_bytes() == before
+        worklist = pd.read_csv(place, dtype="str", keep_default_na=False)
+        open_ = worklist[worklist["intervention"] != "none"]
+        open_[["decision_id"]].assign(status="declined").to_csv("marks.csv", index=False)
+        review.main("marks.csv")
+        main(place, Path("events.csv"))
+        (partition,) = read_ledger("simulated")
+        assert set(partition.decisions["delivered_intervention"]) == {"none"}
+        assert partition.decisions["status"].value_counts()["declined"] == len(open_)
+
+
+def test_marks_of_other_proposals_are_refused(decided: Path) -> None:
+    with inside(decided):
+        review.main("")
+        write_frame(ASSIGNMENTS, read_frame(ASSIGNMENTS).iloc[1:])
+        with pytest.raises(
+            InputError, match="expected marks of the proposals in data/assignments; got those of others"
+        ):
+            review.main("")
 
 
 def test_an_iteration_in_which_nothing_happened_is_absorbed(decided: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapport.report.figures import Bar, Whisker, calibration, dot_and_whisker, nice_ticks, stacked_bars
+from rapport.report.figures import Bar, Point, Whisker, calibration, curve, dot_and_whisker, nice_ticks, stacked_bars
 
 HOSTILE = '<script>alert("1")</script>'
 
@@ -87,3 +87,27 @@ def test_ticks_span_the_range_evenly_and_stay_few(one, other):
     assert ticks[0] <= low + 1e-6 * step
     assert ticks[-1] >= high - 1e-6 * step
     assert all(b - a == pytest.approx(step, rel=1e-6) for a, b in pairwise(ticks))
+
+
+def test_a_curve_is_linear_in_both_directions_and_marks_the_strong_point():
+    points = [
+        Point(0.0, 0.0, -5.0, 5.0, "a"),
+        Point(50.0, 40.0, 30.0, 50.0, "b", True),
+        Point(100.0, 60.0, 50.0, 70.0, "c"),
+    ]
+    figure = curve(points, "budget", "gain", "t")
+    a, b, c = [(float(dot["cx"]), float(dot["cy"])) for dot in drawn(figure, "circle")]
+    assert b[0] - a[0] == pytest.approx(c[0] - b[0], abs=0.02)
+    assert a[1] - b[1] == pytest.approx(2 * (b[1] - c[1]), abs=0.03)
+    assert drawn(figure, "polyline")[0]["points"].split() == [f"{x:g},{y:g}" for x, y in (a, b, c)]
+    (line,) = drawn(figure, "line", "ours-line")
+    assert float(line["x1"]) == float(line["x2"]) == b[0]
+    (whisker,) = drawn(figure, "line", "whisker strong")
+    assert float(whisker["y1"]) - float(whisker["y2"]) == pytest.approx(20 / 40 * (a[1] - b[1]), abs=0.03)
+
+
+def test_a_curve_of_nothing_and_of_one_point_and_hostile_texts_are_drawn():
+    assert "polyline" in curve([], "x", "y", "t")
+    figure = curve([Point(7.0, 1.0, 1.0, 1.0, HOSTILE)], HOSTILE, HOSTILE, HOSTILE)
+    assert "<script" not in figure
+    assert len(drawn(figure, "circle")) == 1

@@ -127,7 +127,9 @@ def test_the_ledger_is_added() -> None:
     later = first.decisions.assign(
         decision_id=["m1", "m2"], decided_at=pd.Timestamp("2024-06-10", tz="UTC"), iteration=1
     )
+    later.loc[0, "delivered_intervention"] = later["intervention"].iloc[1]
     got = take_in(tables(), params("2024-07-01"), [(later, later_events), (later.iloc[:0], later_events.iloc[:0])])
+    assert got.counts["decisions_delivered_otherwise"] == 1
     assert got.counts["ledger_partitions"] == 2
     assert got.counts["decisions"] == 4
     assert got.counts["events"] == 4

@@ -225,6 +225,17 @@ def test_one_decision_changes_only_its_stakeholder_and_nothing_before(present):
     assert not mine[0].equals(mine[1])
 
 
+def test_the_world_answers_what_was_delivered(present):
+    customers = present[present["kind"] == "customer"]
+    overridden = decide(customers, "none").assign(delivered_intervention=None)
+    overridden.loc[:59, "delivered_intervention"] = "premium_upsell"
+    decided = decide(customers, "none")
+    decided.loc[:59, "intervention"] = "premium_upsell"
+    carried_out, events = answer(WORLD, overridden, START)
+    pd.testing.assert_frame_equal(events, answer(WORLD, decided, START)[1])
+    assert set(carried_out["intervention"]) == {"none"}, "the decided arm stays as it was"
+
+
 def test_a_later_decision_leaves_the_earlier_horizon_alone(present):
     """Also the pilot's history: it is not replayed differently because somebody decides later."""
     first = decide(present, "none")

@@ -1,0 +1,107 @@
+"""The receipt of a decision: arms considered, what decided, the randomness, drivers, hashes; checked by deciding again.
+
+Run as `python -m rapport.explain DECISION_ID` in the project's root.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from .contracts.errors import InputError
+from .models.bundle import Bundle
+from .policy.assigned import Assigned, Outcome, row_of
+from .policy.drivers import gain_drivers
+from .policy.receipt import Receipt, receipt, replay
+from .report.receipt import Drivers, past_parts, receipt_parts
+from .report.terminal import WIDE, new_console, show
+from .serving.decisions import checked
+from .store.bundle import bundle_hashes, read_bundle
+from .store.console import new_app, run
+from .store.documents import read_json, to_json
+from .store.frames import file_digest, read_frame
+from .store.ledger import Partition, read_ledger
+from .store.project import ASSIGNMENTS, BUNDLE, FEATURES, load_params
+
+app = new_app("Explain why a stakeholder was assigned an arm.")
+POPULATION = FEATURES / "population.parquet"
+
+
+@app.command()
+def main(
+    decision_id: Annotated[str, typer.Argument(help="of data/assignments or the ledger; its beginning is enough")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Print the receipt of one decision."""
+    assignments = read_frame(ASSIGNMENTS)
+    row = row_of(assignments, decision_id)
+    if row is None:
+        _past(decision_id, assignments, as_json)
+        return
+    bundle, population = read_bundle(BUNDLE), read_frame(POPULATION)
+    made = receipt(bundle, replay(bundle, checked(population), assignments), assignments, row)
+    drivers, hashes = _drivers(bundle, population, made), _hashes(bundle)
+    if as_json:
+        print(to_json({"receipt": asdict(made), "drivers": _as_document(drivers), "hashes": hashes}), end="")
+    else:
+        show(receipt_parts(made, drivers, hashes), new_console(WIDE))
+
+
+def _drivers(bundle: Bundle, population: pd.DataFrame, made: Receipt) -> Drivers | None:
+    """Return what the gain of the arm that tells most is made of; None where no gain is known."""
+    if made.explained is None:
+        return None
+    rows = population[population["stakeholder_id"] == made.assigned.stakeholder_id]
+    meanings = {each["name"]: each["meaning"] for each in read_json(FEATURES / "features.json")}
+    return Drivers(made.explained, gain_drivers(bundle, rows, made.explained), meanings)
+
+
+def _hashes(bundle: Bundle) -> dict[str, str]:
+    """Return sha256 of what decided and what it decided on."""
+    of_bundle = bundle_hashes(BUNDLE)
+    return {
+        "model": bundle.digest,
+        "code": of_bundle["code"],
+        "params": of_bundle["params.json"],
+        "data": file_digest(POPULATION),
+        "assignments": file_digest(ASSIGNMENTS),
+    }
+
+
+def _past(decision_id: str, assignments: pd.DataFrame, as_json: bool) -> None:
+    """Print what the ledger remembers.
+
+    Raises:
+        InputError: nobody decided so.
+    """
+    for partition in read_ledger(load_params().source.kind):
+        row = None if partition.assignments is None else row_of(partition.assignments, decision_id)
+        if row is not None:
+            assigned, outcome = _remembered(partition, row)
+            if as_json:
+                print(to_json({"assigned": asdict(assigned), "outcome": asdict(outcome), "replayed": False}), end="")
+            else:
+                show(past_parts(assigned, outcome), new_console(WIDE))
+            return
+    theirs = assignments.loc[assignments["stakeholder_id"] == decision_id, "decision_id"]
+    fix = f"{theirs.item()} is the decision for this stakeholder" if len(theirs) else "look the id up in either"
+    raise InputError(f"decision {decision_id}", "a decision_id of data/assignments or of the ledger", "none such", fix)
+
+
+def _remembered(partition: Partition, row: int) -> tuple[Assigned, Outcome]:
+    assert partition.assignments is not None
+    assigned = Assigned.of(partition.assignments.iloc[row])
+    became = partition.decisions[partition.decisions["decision_id"] == assigned.decision_id]
+    return assigned, Outcome.of(became.iloc[0]) if len(became) else Outcome()
+
+
+def _as_document(drivers: Drivers | None) -> Mapping[str, Any] | None:
+    if drivers is None:
+        return None
+    return {"arm": drivers.arm, "contributions": drivers.table.drop(columns="stakeholder_id").to_dict("records")}
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,147 @@
+"""The receipt of an assignment for the terminal; texts go in as `Text`, so that nothing in them is taken for markup."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..policy.assigned import Assigned, Gain, Outcome
+from ..policy.receipt import Considered, Receipt
+from .assigned import meaning
+from .formats import NOTHING, money, number, percent, words
+from .terminal import heading, new_table
+
+TOP = 8  # drivers shown
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What adds up to the gain of an arm: feature, value and contribution, as policy.drivers gives them, the first in
+    order first; `meanings` by feature."""
+
+    arm: str
+    table: pd.DataFrame
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+
+def receipt_parts(receipt: Receipt, drivers: Drivers | None, hashes: Mapping[str, str]) -> list[RenderableType]:
+    """Return a receipt as text and tables."""
+    parts = [*_head(receipt.assigned), Text(because(receipt)), Text(""), _arms(receipt.considered)]
+    parts += [Text(line) for line in (*forbidding(receipt.considered), _prices(receipt.prices)) if line]
+    parts += [heading("Randomness"), Text(chances(receipt))]
+    if drivers is not None:
+        parts += [heading(f"What the gain of {drivers.arm} is made of"), _drivers(drivers)]
+    again = f"Deciding again with the same bundle gives the same {number(receipt.replayed)} rows."
+    return [*parts, heading("Replay"), Text(again), *(Text(f"{name:<12} {value}") for name, value in hashes.items())]
+
+
+def past_parts(assigned: Assigned, outcome: Outcome) -> list[RenderableType]:
+    """Return what the ledger remembers of a decision as text and a table."""
+    table = new_table("arm", "expected gain", "± s.e.", "95 % interval", names=list(assigned.gains))
+    for arm, gain in assigned.gains.items():
+        table.add_row(Text(arm), *_gain(gain))
+    became = f"People: {outcome.status or 'not said'}"
+    if outcome.delivered_intervention is not None:
+        became += f", delivered {outcome.delivered_intervention}"
+    if outcome.status_reason is not None:
+        became += f", because: {outcome.status_reason}"
+    replay = (
+        f"Not replayed: another bundle decided, {assigned.model_digest}; its registered version carries this digest, "
+        f"and `git checkout` of that revision with `dvc checkout` brings bundle and features back."
+    )
+    return [*_head(assigned), Text(f"{meaning(assigned.reason)}."), table, Text(became), Text(replay)]
+
+
+def because(receipt: Receipt) -> str:
+    """Return in sentences what decided."""
+    assigned, by_name = receipt.assigned, {each.arm: each for each in receipt.considered}
+    planned, best = by_name[receipt.randomness.planned], by_name[assigned.best_intervention]
+    told = f"{meaning(assigned.reason)}."
+    if assigned.reason in ("explore", "holdout", "opted_out"):
+        told += f" Without that, {planned.arm} was planned."
+    elif planned.arm != best.arm and best.forbidden:
+        rules = " and ".join(best.forbidden)
+        told += f" {best.arm} would gain {money(best.expected.gain)}, and {rules} forbids it now."
+    elif planned.arm != best.arm and best.worth is not None:
+        told += f" {best.arm} would gain {money(best.expected.gain)}; {_charged(best)}. "
+        told += f"{planned.arm} is worth {money(planned.worth)}."
+    if receipt.runner_up is not None and receipt.lead is not None:
+        lead = f"ahead of {receipt.runner_up} by {money(receipt.lead)}"
+        if receipt.lead < 0:
+            lead = f"behind {receipt.runner_up} by {money(-receipt.lead)} (whole numbers or another member decided)"
+        told += f" The planned arm, {planned.arm}, is {lead} after prices."
+    return told[0].upper() + told[1:]
+
+
+def forbidding(considered: Sequence[Considered]) -> list[str]:
+    """Return in sentences which rules forbid which arms."""
+    arms: dict[str, list[str]] = {}
+    for each in considered:
+        for key in each.forbidden:
+            arms.setdefault(key, []).append(each.arm)
+    return [f"{key} forbids {', '.join(forbidden)}." for key, forbidden in arms.items()]
+
+
+def chances(receipt: Receipt) -> str:
+    """Return in sentences how the probability of the arm comes about."""
+    random, assigned = receipt.randomness, receipt.assigned
+    explored = ", ".join(f"{arm} {number(share, 4)}" for arm, share in random.explored.items()) or "nothing"
+    drawn = "not drawn" if random.drawn is None else f"drawn: {random.drawn}"
+    return (
+        f"Held out with probability {number(random.holdout, 4)} ({'held out' if random.held else 'not held out'}); "
+        f"explores {explored} ({drawn}); otherwise the plan, {random.planned}: {number(random.planned_share, 4)}. "
+        f"Over all of it {assigned.intervention} has probability {number(assigned.propensity, 6)}."
+    )
+
+
+def _head(assigned: Assigned) -> list[RenderableType]:
+    made = f"Policy {assigned.policy}, iteration {assigned.iteration}, {assigned.decided_at}"
+    expected = f"churn risk under the control {percent(assigned.churn_risk)}, gain {money(assigned.expected_gain)}"
+    return [
+        Text(f"Decision {assigned.decision_id}: {assigned.intervention} for {assigned.stakeholder_id}", style="bold"),
+        Text(f"{made}; expected: {expected}"),
+        heading(f"Why: {words(assigned.reason)}"),
+    ]
+
+
+def _charged(arm: Considered) -> str:
+    taken = ", ".join(f"{name} {money(charge)}" for name, charge in arm.charges.items())
+    return f"prices take off {taken}, which leaves {money(arm.worth)}" if taken else f"it is worth {money(arm.worth)}"
+
+
+def _arms(considered: Sequence[Considered]) -> Table:
+    heads = ("expected gain", "± s.e.", "95 % interval", "cost", "prices", "worth", "probability")
+    table = new_table("arm", *heads, names=[each.arm for each in considered])
+    for each in considered:
+        cells = [*_gain(each.expected), money(each.cost), money(-sum(each.charges.values())), money(each.worth)]
+        table.add_row(Text(each.arm), *cells, number(each.probability, 4))
+    return table
+
+
+def _gain(gain: Gain) -> list[str]:
+    within = NOTHING if gain.low is None else f"{money(gain.low)} to {money(gain.high)}"
+    return [money(gain.gain), money(gain.error), within]
+
+
+def _prices(prices: Mapping[str, float]) -> str:
+    listed = "; ".join(f"{name} {number(price, 4)}" for name, price in prices.items())
+    return f"What one more unit of each binding limit would gain, money: {listed}." if listed else ""
+
+
+def _drivers(drivers: Drivers) -> Table:
+    shown = drivers.table.head(TOP + 2)
+    table = new_table("feature", "adds, money", names=list(shown["feature"]))
+    table.add_column("value", justify="right")
+    table.add_column("meaning", overflow="fold")
+    for row in shown.to_dict("records"):
+        value = row["value"]
+        text = NOTHING if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        meaning_of = drivers.meanings.get(row["feature"], "")
+        table.add_row(Text(row["feature"]), money(row["contribution"]), Text(text), Text(meaning_of))
+    rest = float(drivers.table["contribution"].iloc[len(shown) :].sum())
+    table.add_row("all others", money(rest), "", "")
+    table.add_row("gain", money(float(drivers.table["contribution"].sum())), "", "", style="bold")
+    return table

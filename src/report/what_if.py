@@ -1,0 +1,126 @@
+"""What another value of a limit would bring: tables for the terminal, and the same with a curve for the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from rich.console import RenderableType
+from rich.text import Text
+
+from ..policy.what_if import Step
+from .figures import Point, curve
+from .formats import NOTHING, money, number
+from .terminal import new_table
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step as text, and its counts by arm."""
+
+    value: str
+    now: bool
+    gain: str
+    interval: str
+    spend: str
+    treated: str
+    price: str
+    binding: str
+    given: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PlanPage:
+    """What the report shows of a sweep.
+
+    Attributes:
+        key: the limit.
+        rows: a row per value.
+        sentence: what one more unit is worth now.
+        figure: gain over the limit.
+        arms: names of the arms, the control first.
+    """
+
+    key: str
+    rows: Sequence[StepRow]
+    sentence: str
+    figure: Markup
+    arms: Sequence[str]
+
+
+def plan_page(document: Mapping[str, Any]) -> PlanPage:
+    """Return a sweep as the page shows it; `document` is plan.json."""
+    steps = [Step(**each) for each in document["steps"]]
+    known = [step for step in steps if not step.conflict]
+    points = [
+        Point(step.value, step.gain, *step.interval, f"{number(step.value)}: {money(step.gain)}", step.now)
+        for step in known
+    ]
+    key = document["key"]
+    figure = curve(points, key, "expected gain, money", f"Expected gain over {key}")
+    return PlanPage(key, [_row(step) for step in steps], worth(key, steps), figure, _arms(steps))
+
+
+def plan_parts(key: str, steps: Sequence[Step], stakeholders: int) -> list[RenderableType]:
+    """Return a sweep as text and tables."""
+    rows, arms = [_row(step) for step in steps], _arms(steps)
+    table = new_table("value", "expected gain", "95 % at most within", "spend", "assigned", "one more is worth")
+    counts = new_table("stakeholders by arm", *(_valued(row).plain for row in rows), names=arms)
+    for row in rows:
+        cells = [row.gain, row.interval, row.spend, row.treated, row.price]
+        table.add_row(_valued(row), *cells, style="bold" if row.now else None)
+    for arm in arms:
+        counts.add_row(Text(arm), *(row.given.get(arm, NOTHING) for row in rows))
+    marked = " (* as params have it)" if any(step.now for step in steps) else ""
+    head = Text(f"What {key} would bring for {number(stakeholders)} stakeholders{marked}", style="bold")
+    others = [Text(f"At {row.value}: {row.binding}.") for row in rows if row.binding]
+    return [head, Text(""), table, Text(worth(key, steps)), *others, Text(""), counts]
+
+
+def worth(key: str, steps: Sequence[Step]) -> str:
+    """Return in a sentence what one more unit is worth at the value in params, or what the first units would be.
+
+    >>> worth("decision.budget", [Step(0.0, False, price=2.5), Step(10.0, False, gain=20.0, price=0.0)])
+    'The first unit of decision.budget would gain 2.50; beyond 10 more is worth nothing.'
+    """
+    priced = [step for step in steps if step.price is not None]
+    if not priced:
+        return f"{key} is no limit, so it has no price."
+    now = next((step for step in priced if step.now), None)
+    start = (
+        f"The first unit of {key} would gain {money(priced[0].price)}"
+        if now is None
+        else f"At {number(now.value)}, as params have it, one more unit of {key} is worth {money(now.price)}"
+    )
+    enough = next((step for step in priced if not step.price), None)
+    return f"{start}; beyond {number(enough.value)} more is worth nothing." if enough else f"{start}."
+
+
+def _row(step: Step) -> StepRow:
+    if step.conflict:
+        nothing = dict.fromkeys(("gain", "interval", "spend", "treated", "price"), NOTHING)
+        return StepRow(number(step.value, _digits(step.value)), step.now, binding=step.conflict, given={}, **nothing)
+    low, high = step.interval
+    return StepRow(
+        value=number(step.value, _digits(step.value)),
+        now=step.now,
+        gain=money(step.gain),
+        interval=f"{number(low)} to {number(high)}",
+        spend=money(step.spend),
+        treated=number(step.treated),
+        price=money(step.price),
+        binding="; ".join(f"{name} binds, one more is worth {money(price)}" for name, price in step.binding.items()),
+        given={arm: number(count) for arm, count in step.given.items()},
+    )
+
+
+def _digits(value: float) -> int:
+    return 0 if value == int(value) else 2
+
+
+def _valued(row: StepRow) -> Text:
+    return Text(f"{row.value} *" if row.now else row.value)
+
+
+def _arms(steps: Sequence[Step]) -> list[str]:
+    return next((list(step.given) for step in steps if step.given), [])
