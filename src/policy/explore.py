@@ -139,6 +139,18 @@ def _dealt(total: Integers, pattern: Flags) -> Floats:
     return dealt
 
 
+def _thinned(slots: Floats, need: Floats, room: float) -> Floats:
+    """Return as many of the slots as there is room for, evenly from all strata and arms that need any."""
+    if (slots * need).sum() <= room:
+        return slots
+    cell = np.repeat(np.arange(slots.size), slots.ravel().astype(np.int64))
+    needing = cell[need.ravel()[cell] > 0]
+    spread = np.argsort(np.mod((np.arange(len(needing)) + 1) * 0.6180339887498949, 1.0), kind="stable")
+    fits = needing[spread][np.cumsum(need.ravel()[needing[spread]]) <= room * (1.0 + 1e-12)]
+    thinned: Floats = np.where(need > 0, np.bincount(fits, minlength=slots.size).reshape(slots.shape), slots)
+    return thinned
+
+
 def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, constraints: Constraints,
            share: float) -> tuple[NDArray[np.int64], Floats]:  # fmt: skip
     """Return how many of each stratum explore each arm, shape (strata, arms), and the limits' use.
@@ -161,8 +173,7 @@ def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, con
         weight = limit.weight if limit.group is None else limit.weight[constraints.groups[limit.group][first]]
         needs.append(np.maximum(weight, 0.0) * (dearest if limit.of_cost else np.ones(shape)))
     for limit, need in zip(constraints.limits, needs, strict=True):
-        total, room = float((slots * need).sum()), share * limit.bound
-        if limit.upper and total > room:
-            slots = np.where(need > 0, np.floor(slots * (room / total)), slots)
+        if limit.upper:
+            slots = _thinned(slots, need, share * limit.bound)
     use = [float((slots * need).sum()) * each.upper for each, need in zip(constraints.limits, needs, strict=True)]
     return slots.astype(np.int64), np.array(use)

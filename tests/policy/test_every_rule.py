@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from rapport.contracts.errors import InputError
+from rapport.contracts.schemas import assignments_schema
 from rapport.policy.choose import Choice, choose
 from rapport.policy.constraints import constraints_of
 from rapport.policy.decide import Decided, decide, deliberate
@@ -159,6 +160,7 @@ def test_permuting_rows_or_arms_changes_nothing(seed: int) -> None:
     table = ruled(120, seed)
     bundle = every_rule(120, 1, np.random.default_rng(seed + 2), holdout=0.1, exploration=0.2)
     first = decide(bundle, table)
+    assignments_schema(ARMS).validate(first)  # reasons of the contract and no others among them
     turned = decide(bundle, table.sample(frac=1.0, random_state=seed))
     pd.testing.assert_frame_equal(turned, first, check_exact=True)
     catalogue = bundle.params.interventions

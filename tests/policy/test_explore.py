@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from rapport.policy.explore import Exploration, explore, in_holdout
+from rapport.policy.limits import Constraints, at_most, in_group
 from simple_limits import Limits
 
 FREE = Limits(None, [None] * 3)
@@ -84,6 +85,17 @@ def test_a_stratum_too_small_explores_nothing() -> None:
         )
         assert (result.arm >= 0).sum() == number
         assert result.probability.sum() == pytest.approx(number)
+
+
+def test_limits_are_used_up_by_many_small_strata() -> None:
+    """Twenty strata of twenty people draw one each of two arms; a capacity leaves room for five of the ten calls."""
+    groups = {"team": np.repeat(np.arange(20), 20)}
+    of_teams = [in_group(at_most(f"team {code}", 99, [0, 1, 1]), "team", code, 20) for code in range(20)]
+    limits = Constraints((at_most("calls", 100, [0, 0, 1]), *of_teams), groups)
+    may = allowed(400, (False, True, True))
+    result = explore(may, ids(400), np.zeros((400, 3)), limits, 0.05, "explore")
+    assert [(result.arm == arm).sum() for arm in (1, 2)] == [10, 5]
+    assert result.use[0] == 5
 
 
 def test_rows_that_may_receive_nothing_take_no_part() -> None:
