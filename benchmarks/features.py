@@ -4,8 +4,8 @@
 events a stakeholder over two years, six event types, four channels, three types with values, one event in fifty known
 a day late. Cases: `floor`, a bare DuckDB scan and group-by by stakeholder and event type over the same Parquet (count,
 sum of values, latest time); `ours`, the default catalogue at one as-of instant; `ours, 4 instants`, the same for four
-snapshots in one pass; `pandas`, most of
-them (no slopes, totals over types or shares) with group-bys, at sizes that pandas can do.
+snapshots in one pass; `pandas`, the same features with group-bys, at sizes that pandas can do, compared with ours cell
+by cell at the smallest size.
 """
 
 import argparse
@@ -36,6 +36,7 @@ TYPES = ("contact_call", "contact_mail", "csat", "login", "nps", "purchase", "ti
 CHANNELS = ("app", "email", "phone", "web")
 CODES = Codes(TYPES, CHANNELS)
 WINDOWS = (30, 90, 365)
+VALUED = (2, 4, 5)  # codes of the types that carry values
 THREADS = 2
 
 
@@ -64,7 +65,7 @@ def make(events: int, path: Path) -> None:
         SELECT stakeholder, 1680307200000000 + thousandth * {731 * DAY // (1000 * PER_STAKEHOLDER)} AS "at",
                "at" + CASE WHEN h % 50 = 0 THEN {DAY} ELSE 0 END AS known, position,
                [7, 7, 7, 7, 7, 3, 3, 5, 5, 6, 4, 2, 0, 1][1 + (h // 1000) % 14]::BIGINT AS type,
-               (h // 7) % 4 AS channel, CASE WHEN type IN (2, 4, 5) THEN h % 1000700 END AS amount
+               (h // 7) % 4 AS channel, CASE WHEN type IN {VALUED} THEN h % 1000700 END AS amount
         FROM ({drawn})"""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "6GB"})
     batches = connection.execute(table).to_arrow_reader(1_000_000)
@@ -105,37 +106,90 @@ def _ours(path: Path, events: int, settings: Params, tables: Callable[[Featurize
         return sum(part.num_rows * part.num_columns for part in tables(made))  # type: ignore[attr-defined]
 
 
-def by_pandas(path: Path, _: int) -> int:
-    """Make most of the features of event types, contacts and the relationship with group-bys; return the cells."""
+def by_pandas(path: Path, events: int) -> int:
+    """Make the same features with group-bys; return the number of cells."""
+    return int(pandas_features(path, events).size)
+
+
+def pandas_features(path: Path, people: int) -> pd.DataFrame:
+    """Return the default catalogue of everyone's history at the as-of instant, one row per stakeholder, by pandas."""
     as_of = int(pd.Timestamp(AS_OF, tz="UTC").timestamp()) * 1_000_000
     events = pd.read_parquet(path)
     events = events[(events["at"] < as_of) & (events["known"] < as_of)]
-    events = events.assign(age=as_of - events["at"], week=(as_of - events["at"]) // (7 * DAY))
-    keys = [events["stakeholder"], events["type"]]
-    found: dict[str, pd.DataFrame] = {}
+    events = events.assign(age=as_of - events["at"], week=(as_of - events["at"] - 1) // (7 * DAY))
+    everyone = pd.RangeIndex(people // PER_STAKEHOLDER, name="stakeholder")
+    counts, sums, valued = {}, {}, {}
     for days in WINDOWS:
-        recent = events[events["age"] <= days * DAY]
-        grouped = recent.groupby(["stakeholder", "type"])
-        found[f"count_{days}d"] = grouped.size().unstack()
-        found[f"sum_{days}d"] = (grouped["amount"].sum() / AMOUNT_UNITS).unstack()
-        found[f"valued_{days}d"] = grouped["amount"].count().unstack()
-    found["trend"] = found["count_30d"].fillna(0) / 30 - found["count_365d"].fillna(0) / 365
-    found["mean"] = found["sum_365d"] / found["valued_365d"]
-    ages = events.groupby(keys)["age"]
-    youngest, oldest, n = ages.min().unstack(), ages.max().unstack(), ages.size().unstack()
-    found["days_since"] = youngest / DAY
-    found["gap_days"] = (oldest - youngest) / (n - 1) / DAY
-    found["silence"] = found["days_since"] / found["gap_days"]
-    valued = events[events["amount"].notna()]
-    latest = valued.sort_values("position").groupby(["stakeholder", "type"])["amount"].last()
-    found["last"] = (latest / AMOUNT_UNITS).unstack()
+        grouped = events[events["age"] <= days * DAY].groupby(["stakeholder", "type"])["amount"]
+        counts[days] = grouped.size().unstack().reindex(everyone)
+        sums[days] = (grouped.sum() / AMOUNT_UNITS).unstack().reindex(everyone)
+        valued[days] = grouped.count().unstack().reindex(everyone)
+    ages = events.groupby(["stakeholder", "type"])["age"]
+    youngest, oldest, n = (each.unstack().reindex(everyone) for each in (ages.min(), ages.max(), ages.size()))
+    latest = events[events["amount"].notna()].sort_values("position").groupby(["stakeholder", "type"])["amount"].last()
+    last = (latest / AMOUNT_UNITS).unstack().reindex(everyone)
     activity = events[~events["type"].isin([0, 1])]
+    found: dict[str, pd.Series] = {}
+    for code, name in enumerate(TYPES):
+        for days in WINDOWS:
+            found[f"{name}_count_{days}d"] = counts[days][code].fillna(0.0)
+        found[f"{name}_days_since"] = youngest[code] / DAY
+        if code < 2:
+            continue
+        found[f"{name}_trend"] = counts[30][code].fillna(0) / 30 - counts[365][code].fillna(0) / 365
+        gap = (oldest[code] - youngest[code]) / (n[code] - 1).where(n[code] > 1)
+        found[f"{name}_gap_days"], found[f"{name}_silence"] = gap / DAY, youngest[code] / gap.where(gap > 0)
+        if code in VALUED:
+            for days in WINDOWS:
+                found[f"{name}_sum_{days}d"] = sums[days][code].fillna(0.0)
+            found[f"{name}_mean_365d"] = sums[365][code] / valued[365][code].where(valued[365][code] > 0)
+            found[f"{name}_last"] = last[code]
+            found[f"{name}_slope"] = _slope(
+                [valued[days][code] for days in WINDOWS], [sums[days][code] for days in WINDOWS]
+            )
+    of_all = activity.groupby("stakeholder")["age"].agg(["min", "max", "size"]).reindex(everyone)
+    gap = (of_all["max"] - of_all["min"]) / (of_all["size"] - 1).where(of_all["size"] > 1)
+    found["activity_days_since"], found["activity_gap_days"] = of_all["min"] / DAY, gap / DAY
+    found["activity_silence"] = of_all["min"] / gap.where(gap > 0)
     for weeks in (13, 52):
         active = activity[activity["week"] < weeks].groupby("stakeholder")["week"].nunique()
-        found[f"active_weeks_{weeks}"] = active.to_frame()
-    recent = activity[activity["age"] <= 365 * DAY]
-    found["channels"] = recent.groupby(["stakeholder", "channel"]).size().unstack()
-    return sum(frame.size for frame in found.values())
+        found[f"active_weeks_{weeks}"] = active.reindex(everyone, fill_value=0).astype(float)
+    channels = activity[activity["age"] <= 365 * DAY].groupby(["stakeholder", "channel"]).size().unstack()
+    shares = channels.fillna(0).div(channels.sum(axis=1), axis=0).reindex(everyone)
+    found |= {f"channel_{name}_share": shares[code] for code, name in enumerate(CHANNELS)}
+    purchase = TYPES.index("purchase")
+    found["rfm_recency_days"] = youngest[purchase] / DAY
+    found["rfm_frequency"] = counts[365][purchase].fillna(0.0)
+    found["rfm_monetary"] = sums[365][purchase].fillna(0.0) * 0.6
+    for days in WINDOWS:
+        found[f"contacts_count_{days}d"] = counts[days][[0, 1]].sum(axis=1)
+    found["contacts_days_since"] = youngest[[0, 1]].min(axis=1) / DAY
+    return pd.DataFrame(found)
+
+
+def _slope(counts: list[pd.Series], sums: list[pd.Series]) -> pd.Series:
+    """Return the least-squares slope of values placed at the middle of the windows' parts, value per 30 days."""
+    n = np.diff(np.stack([each.fillna(0) for each in counts]), axis=0, prepend=0)
+    v = np.diff(np.stack([each.fillna(0) for each in sums]), axis=0, prepend=0)
+    x = -np.add([0, *WINDOWS[:-1]], WINDOWS)[:, None] / 2
+    spread = n.sum(0) * (n * x * x).sum(0) - (n * x).sum(0) ** 2
+    slope = (n.sum(0) * (v * x).sum(0) - (n * x).sum(0) * v.sum(0)) / np.where(spread == 0, np.nan, spread)
+    return pd.Series(slope * 30.0, index=counts[0].index)
+
+
+def check(path: Path, events: int) -> None:
+    """Compare the features that pandas makes with ours, cell by cell.
+
+    Raises:
+        AssertionError: names or values differ by more than rounding.
+    """
+    with open_engine(path, params()) as engine:
+        made = Featurizer(stakeholders(events), CODES, engine, params())
+        ours = pa.concat_tables(list(made.population())).to_pandas()
+    theirs = pandas_features(path, events)
+    ours = ours[[feature.name for feature in made.features if feature.name not in ("kind", "tenure_days")]]
+    assert set(ours) == set(theirs), set(ours) ^ set(theirs)
+    pd.testing.assert_frame_equal(ours, theirs[ours.columns].reset_index(drop=True), check_dtype=False, rtol=1e-9)
 
 
 CASES: dict[str, Callable[[Path, int], int]] = {
@@ -184,6 +238,8 @@ def main() -> None:
         path = given.folder / f"history_{millions}m.parquet"
         if not path.exists():
             make(millions * 1_000_000, path)
+        if "pandas" in given.cases and millions == min(given.events):
+            check(path, millions * 1_000_000)
         chosen = ["floor", *(case for case in given.cases if case != "floor")]
         cases = [case for case in chosen if case != "pandas" or millions <= given.pandas_up_to]
         rounds = [{case: measured(case, path, millions * 1_000_000) for case in cases} for _ in range(given.rounds)]
