@@ -1,7 +1,13 @@
-"""Churn of every public source, held out, beside its baselines: one row of the table per source.
+"""Churn risk on held-out stakeholders beside rivals, and beside the truth where it is known.
 
-`python benchmarks/churn.py --datasets FOLDER [NAME …]`, where FOLDER holds one folder of files per source. Each
-source runs with its preset from ingest to evaluate in a folder of its own.
+    python benchmarks/churn.py sources --datasets FOLDER [NAME …]   public sources; FOLDER holds a folder for each
+    python benchmarks/churn.py worlds --seeds 1 2 3 4               the simulated company, default size
+    python benchmarks/churn.py trials --seeds 1 2 3 4               worlds whose truth is a function of the features
+
+`--search 12` tries twelve sizes of trees in every fit of the first two and compares with none.
+
+A line of the table is printed when it is done. Sources and worlds run with their presets from ingest to featurize in a
+folder of their own; effects are not learned.
 """
 
 import argparse
@@ -11,57 +17,193 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from rapport import configure, evaluate, featurize, ingest, train
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from rapport import configure, featurize, ingest
+from rapport.contracts.params import Learner, Params, Search
+from rapport.evaluation.calibration import expected_calibration_error, recalibration
+from rapport.evaluation.ranking import auc, auc_difference
+from rapport.models.boosting import Training
+from rapport.models.churn import fit_churn
+from rapport.models.churn_baselines import BASELINES
+from rapport.models.churn_rows import ChurnRows, held_out_parts, rows_under_control
+from rapport.models.churn_training import train_churn
+from rapport.models.encoding import Encoding
+from rapport.models.linear_risk import fit_linear_risk
 from rapport.sources.adapters import DATASETS
+from rapport.sources.simulated import simulated_world
+from rapport.store.project import load_params, overlay_params
+from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
+from rapport.worlds.truth import TruthTerms, truth
 
 ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_LIGHTGBM = "default LightGBM"
+WITHOUT_SEARCH = "ours without search"
 
 
-def held_out(name: str, folder: Path) -> dict[str, Any]:
-    """Return the churn part of the metrics of one source."""
-    with tempfile.TemporaryDirectory() as project:
-        shutil.copy(ROOT / "params.yaml", project)
+@contextlib.contextmanager
+def project() -> Iterator[None]:
+    """Run the block in a new project's folder, its output hidden."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ROOT / "params.yaml", folder)
         before = Path.cwd()
-        os.chdir(project)
+        os.chdir(folder)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                configure.main(name, str(folder))
-                for stage in (ingest, featurize, train, evaluate):
-                    stage.main()
-            metrics: dict[str, Any] = json.loads(Path("data/evaluation/metrics.json").read_text())
+                yield
         finally:
             os.chdir(before)
-    churn: dict[str, Any] = metrics["churn"]
-    return churn
 
 
-def shown(estimate: Mapping[str, float]) -> str:
+def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
+    """Return held-out risk, baselines and default LightGBM of the project in the current folder, and the split.
+
+    With `trials`, the risk is that of a search, beside `without search`.
+    """
+    snapshots = pd.read_parquet("data/features/snapshots.parquet")
+    features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
+    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
+    given = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
+    training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
+    rows = rows_under_control(snapshots, encoding, params.clock.model_copy(update={"curve_days": ()}))
+    trained = train_churn(rows, training, params.features.allow, quiet)
+    parts = [
+        pd.Series(default_lightgbm(others, new.X, training), index=new.ids)
+        for others, new in held_out_parts(rows, rows.horizon, training)
+    ]
+    table = trained.held_out
+    if trials:
+        table[WITHOUT_SEARCH] = train_churn(rows, given, params.features.allow, quiet).held_out["churn_risk"]
+    table[DEFAULT_LIGHTGBM] = pd.concat(parts).loc[table["stakeholder_id"]].to_numpy()
+    return table, str(trained.log["split"])
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def default_lightgbm(rows: ChurnRows, X: np.ndarray, training: Training) -> np.ndarray:
+    """Return the probabilities of LightGBM as it comes, categories told."""
+    model = lgb.LGBMClassifier(random_state=training.seed, n_jobs=1, verbosity=-1, deterministic=True,
+                               force_row_wise=True)  # fmt: skip
+    model.fit(rows.X, rows.churned, categorical_feature=list(training.category_indexes))
+    return np.asarray(model.predict_proba(X))[:, 1]
+
+
+def shown(estimate: dict[str, float]) -> str:
     """Return a value with its interval."""
     return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 
 
+def quality(table: pd.DataFrame, rivals: list[str]) -> list[str]:
+    """Return AUC, calibration error and slope of ours and the calibration error of default LightGBM; AUC ahead."""
+    label, ours, ids = (table[name].to_numpy() for name in ("churned", "churn_risk", "stakeholder_id"))
+    slope = recalibration(label, ours, ids).slope.as_dict()
+    errors = [f"{expected_calibration_error(label, table[name].to_numpy()):.4f}"
+              for name in ("churn_risk", DEFAULT_LIGHTGBM)]  # fmt: skip
+    ahead = [
+        shown(auc_difference(label, ours, table[name].to_numpy(), ids, 1).as_dict()) if name in table else "–"
+        for name in rivals
+    ]
+    return [shown(auc(label, ours, ids, 1).as_dict()), errors[0], shown(slope), errors[1], *ahead]
+
+
+def heading(first: list[str], rivals: list[str]) -> None:
+    """Print the head of a table."""
+    heads = [*first, "AUC", "calibration error", "slope", f"calibration error, {DEFAULT_LIGHTGBM}",
+             *(f"ahead of {name.replace('_', ' ')}" for name in rivals)]  # fmt: skip
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|", flush=True)
+
+
+def sources(names: list[str], datasets: Path, trials: int) -> None:
+    """Print the table of public sources."""
+    rivals = [*BASELINES, DEFAULT_LIGHTGBM, *([WITHOUT_SEARCH] if trials else [])]
+    heading(["source", "held-out rows", "left", "judged on"], rivals)
+    for name in names:
+        with project():
+            configure.main(name, str(datasets.resolve() / name))
+            for stage in (ingest, featurize):
+                stage.main()
+            table, split = held_out(load_params(), trials)
+        judged = "later time" if split.startswith("later") else "the same time"
+        first = [name, f"{len(table):,}", f"{table['churned'].mean():.1%}", judged]
+        print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+
+
+def worlds(seeds: list[int], trials: int) -> None:
+    """Print the table of simulated companies: their truth knows what no record shows."""
+    rivals = ["the truth", *BASELINES[1:], DEFAULT_LIGHTGBM, *([WITHOUT_SEARCH] if trials else [])]
+    heading(["seed", "held-out rows", "left", "error against the truth"], rivals)
+    for seed in seeds:
+        with project():
+            params = overlay_params({"seed": seed})
+            for stage in (ingest, featurize):
+                stage.main()
+            table, _ = held_out(params, trials)
+            at = pd.Timestamp(table["as_of"].iloc[0], tz="UTC")
+            nobody = pd.read_parquet("data/tables/decisions.parquet").head(0)
+            known = truth(simulated_world(params), nobody, at, TruthTerms({}, 0.0)).set_index("stakeholder_id")
+        table["the truth"] = known.loc[table["stakeholder_id"], f"churn_{params.interventions.control}"].to_numpy()
+        first = [str(seed), f"{len(table):,}", f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"]
+        print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+
+
+def against_truth(table: pd.DataFrame) -> float:
+    """Return the mean distance, over tenths of the risk, of the mean risk from the mean true risk."""
+    tenth = table["churn_risk"].rank(method="first").mul(10 / len(table)).sub(1e-9).astype(int)
+    means = table.groupby(tenth)[["churn_risk", "the truth"]].mean()
+    return float((means["churn_risk"] - means["the truth"]).abs().mean())
+
+
+def trial_worlds(seeds: list[int], rows: int) -> None:
+    """Print the table of trials: learned from the control's rows, judged on rows of the wave after the last."""
+    rivals = ["the truth", "logistic_regression", DEFAULT_LIGHTGBM]
+    heading(["seed", "rows", "left", "error against the truth"], rivals)
+    for seed in seeds:
+        data, later = (draw_trial(Trial(rows, seed, later=after)) for after in (False, True))
+        training, control = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), data.arm == 0
+        X, left, ids = data.X[control], data.retained[control] == 0, pd.Series(np.arange(control.sum())).astype("str")
+        new = later.arm == 0
+        model = fit_churn(X, left, ids, training, pd.Series(data.wave[control]))
+        blank = ChurnRows(X, (), {90: left.astype(float)}, np.zeros(len(X)), ids, pd.Series(data.wave[control]), 90)
+        table = pd.DataFrame({
+            "stakeholder_id": np.arange(new.sum()).astype(str),
+            "churned": later.retained[new] == 0,
+            "churn_risk": model.predict(later.X[new], 1),
+            "the truth": later.churn[new, 0],
+            "logistic_regression": fit_linear_risk(X, left.astype(float), training).log_odds(later.X[new]),
+            DEFAULT_LIGHTGBM: default_lightgbm(blank, later.X[new], training),
+        })  # fmt: skip
+        first = [str(seed), f"{len(table):,}", f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"]
+        print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(DATASETS))
-    parser.add_argument("--datasets", type=Path, required=True)
+    kinds = parser.add_subparsers(dest="what", required=True)
+    public = kinds.add_parser("sources")
+    public.add_argument("names", nargs="*", default=list(DATASETS))
+    public.add_argument("--datasets", type=Path, required=True)
+    company, trial = kinds.add_parser("worlds"), kinds.add_parser("trials")
+    for each in (company, trial):
+        each.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    for each in (public, company):
+        each.add_argument("--search", type=int, default=0, help="trials of a search for the size of trees")
+    trial.add_argument("--rows", type=int, default=40_000, help="decisions, a sixth of them under the control")
     given = parser.parse_args()
-    heads = ["source", "held-out rows", "left", "judged on", "AUC", "best single feature", "ours ahead by",
-             "logistic regression", "ours ahead by"]  # fmt: skip
-    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
-    for name in given.names:
-        churn = held_out(name, given.datasets.resolve() / name)
-        rivals = [
-            f"{shown(each['auc'])} | {shown(each['ours_minus_this'])}"
-            for each in (churn["baselines"][key] for key in ("best_single_feature", "logistic_regression"))
-        ]
-        judged = "later time" if churn["split"].startswith("later") else "the same time"
-        first = [name, f"{churn['rows']:,}", f"{churn['churned'] / churn['rows']:.1%}", judged, shown(churn["auc"])]
-        print(f"| {' | '.join([*first, *rivals])} |", flush=True)
+    if given.what == "sources":
+        sources(given.names, given.datasets, given.search)
+    elif given.what == "worlds":
+        worlds(given.seeds, given.search)
+    else:
+        trial_worlds(given.seeds, given.rows)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,19 @@ import numpy as np
 import pandas as pd
 
 from .contracts.params import Params
+from .evaluation.churn_slices import churn_slices, curve_scorecard, slice_columns
 from .evaluation.drift import feature_drift, independent_rows
 from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policy_value import LoggedDecisions
 from .evaluation.scorecard import Held, churn_scorecard, policy_scorecard
-from .models.training import under_control
+from .models.churn_rows import under_control
 from .policy.constraints import constraints_of
 from .policy.eligibility import costs, expected_costs
 from .policy.rules import permitted, rules_of
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
 from .store.frames import read_frame
-from .store.project import EVALUATION, FEATURES, OUT_OF_FOLD, load_params
+from .store.project import EVALUATION, FEATURES, OUT_OF_FOLD, TABLES, load_params
 
 BLOCK = 32  # features whose drift is measured at a time, so that memory does not grow with their number
 
@@ -29,14 +30,12 @@ app = new_app("Judge churn risk and policy value, with intervals and beside all 
 
 @app.command()
 def main() -> None:
-    """Read data/out_of_fold and data/features, write data/evaluation: metrics.json and features.json."""
+    """Read data/out_of_fold, data/features and stakeholders, write data/evaluation: metrics.json and features.json."""
     params = load_params()
     uplift_rows = read_frame(OUT_OF_FOLD / "uplift.parquet")
     log = read_json(OUT_OF_FOLD / "training.json")
     population = len(read_frame(FEATURES / "population.parquet", ["stakeholder_id"]))
-    metrics = {
-        "churn": {"split": log["churn"]["split"], **churn_scorecard(read_frame(OUT_OF_FOLD / "churn.parquet"), params)}
-    }
+    metrics = {"churn": _churn(log["churn"]["split"], params)}
     if uplift_rows.empty:
         snapshots = read_frame(FEATURES / "snapshots.parquet", ["value"])
         everyone = read_frame(FEATURES / "population.parquet")
@@ -50,6 +49,18 @@ def main() -> None:
         )
     write_json(EVALUATION / "metrics.json", metrics)
     write_json(EVALUATION / "features.json", _drift(("churn",) if uplift_rows.empty else ("churn", "uplift")))
+
+
+def _churn(split: str, params: Params) -> dict[str, Any]:
+    """Return the quality of churn risk: at the horizon, by other days, and in parts."""
+    rows = read_frame(OUT_OF_FOLD / "churn.parquet")
+    parts = slice_columns(rows["stakeholder_id"], rows["as_of"], read_frame(TABLES / "stakeholders.parquet"), params)
+    return {
+        "split": split,
+        **churn_scorecard(rows, params),
+        "curve": curve_scorecard(read_frame(OUT_OF_FOLD / "curve.parquet"), params),
+        "slices": churn_slices(rows, parts, params),
+    }
 
 
 def _drift(models: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from lightgbm import Booster
 
 from .evaluation.pilot import pilot_message
 from .models.bundle import Bundle
+from .policy.drivers import average_drivers
+from .report.churn import churn_page
 from .report.features import gain_shares
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
@@ -18,7 +20,19 @@ from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, FEATURES, KPIS, OUT_OF_FOLD, PLAN, REPORT, RULES, TABLES
+from .store.project import (
+    ASSIGNMENTS,
+    BUNDLE,
+    EVALUATION,
+    FEATURES,
+    KPIS,
+    OUT_OF_FOLD,
+    PLAN,
+    REPORT,
+    RISK,
+    RULES,
+    TABLES,
+)
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
 
@@ -34,13 +48,16 @@ def finished_run() -> FinishedRun:
     """Return the run whose files lie in the project; the params are those in its bundle."""
     bundle = read_bundle(BUNDLE)
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
+    population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
+    features = read_json(FEATURES / "features.json")
+    meanings = {each["name"]: each["meaning"] for each in features}
     return FinishedRun(
         params=bundle.params,
         metrics=metrics,
         assignments=assignments,
         account=read_json(RULES),
         training=read_json(OUT_OF_FOLD / "training.json"),
-        features=read_json(FEATURES / "features.json"),
+        features=features,
         counts=read_json(TABLES / "counts.json"),
         importance=_gains(bundle.churn.booster, bundle.encoding.names),
         model_digest=bundle.digest,
@@ -48,8 +65,10 @@ def finished_run() -> FinishedRun:
         outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
         plan=plan_page(read_json(PLAN / "plan.json")),
+        churn=churn_page(metrics["churn"], read_frame(RISK), population, bundle.params,
+                         average_drivers(bundle, population), meanings),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
-    )
+    )  # fmt: skip
 
 
 def _outcome_shares(bundle: Bundle) -> dict[str, float]:

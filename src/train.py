@@ -24,6 +24,7 @@ def main() -> None:
     trained = train(rows, params, say)
     digest = write_bundle(BUNDLE, trained.bundle)
     write_frame(OUT_OF_FOLD / "churn.parquet", trained.churn_rows)
+    write_frame(OUT_OF_FOLD / "curve.parquet", trained.curve_rows)
     write_frame(OUT_OF_FOLD / "uplift.parquet", trained.uplift_rows)
     write_json(OUT_OF_FOLD / "training.json", trained.log)
     say(f"bundle {digest[:12]} written")

@@ -49,9 +49,7 @@ def params(decision: dict[str, object], seed: int = 1, rules: dict[str, object] 
 def told(decision: dict[str, object], seed: int = 1, rules: dict[str, object] | None = None,
          **arms: dict[str, object]) -> Told:  # fmt: skip
     """Return a bundle under such params."""
-    return Told(
-        params(decision, seed, rules, **arms), Encoding((), {}), ChurnModel(None, None, (0.0, 0.0), 0.0), None, "f00d"
-    )
+    return Told(params(decision, seed, rules, **arms), Encoding((), {}), ChurnModel.constant(0.0), None, "f00d")
 
 
 def people(rows: int = 4, **changes: object) -> pd.DataFrame:

@@ -22,11 +22,22 @@ class Source(Section):
 
 
 class Clock(Section):
-    """The instant of decision (UTC) and the days over which an outcome counts."""
+    """The instant of decision (UTC), the days over which an outcome counts, and others at which churn is foretold."""
 
     as_of: Instant
     horizon_days: int = Field(gt=0, le=3650)
     iteration: int = Field(default=1, ge=1)
+    curve_days: tuple[Annotated[int, Field(gt=0, le=3650)], ...] = ()
+
+    @property
+    def curve(self) -> tuple[int, ...]:
+        """The days at which churn is foretold, the horizon among them, from the nearest on."""
+        return tuple(sorted({self.horizon_days, *self.curve_days}))
+
+    @property
+    def lost_by(self) -> dict[int, str]:
+        """The columns that say who was lost within each of those days; that of the horizon is the outcome's own."""
+        return {days: "churned" if days == self.horizon_days else f"churned_by_{days}d" for days in self.curve}
 
 
 class Churn(Section):
@@ -100,14 +111,30 @@ class Kpis(Section):
         return self
 
 
+class Search(Section):
+    """How many sizes of the churn model's trees are tried beside the given one; 0: none."""
+
+    trials: int = Field(default=0, ge=0, le=1000)
+
+
 class Learner(Section):
-    """Size of the boosted trees, and the folds (by stakeholder) of every cross-fit."""
+    """Size of the boosted trees, and the folds (by stakeholder) of every cross-fit.
+
+    The log-odds of churn are nearly a sum over features, so its trees have few leaves.
+    """
 
     rounds: int = Field(default=150, ge=1, le=5000)
     learning_rate: float = Field(default=0.05, gt=0, le=1)
     leaves: int = Field(default=15, ge=2, le=1024)
     min_leaf_rows: int = Field(default=50, ge=1)
     folds: int = Field(default=3, ge=2, le=20)
+    churn_leaves: int = Field(default=5, ge=2, le=1024)
+    search: Search = Search()
+
+    @property
+    def of_churn(self) -> "Learner":
+        """The size of the churn model's trees."""
+        return self.model_copy(update={"leaves": self.churn_leaves})
 
 
 class Evaluation(Section):
@@ -147,6 +174,8 @@ class Params(Section):
         silence = self.outcome.churn.inactive_days
         if silence is not None and silence > self.clock.horizon_days:
             raise ValueError("outcome.churn.inactive_days must not exceed clock.horizon_days")
+        if silence is not None and silence > self.clock.curve[0]:
+            raise ValueError("clock.curve_days of outcome.churn.inactive_days or more")
         return self
 
     @model_validator(mode="after")

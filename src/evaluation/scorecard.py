@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.params import Params
-from ..models.churn_baselines import BASELINES, RULE, SINGLE_FEATURE
+from ..models.churn_baselines import BASELINES, LOGISTIC_REGRESSION, RECENCY, RULE, SINGLE_FEATURE
 from ..models.scores import doubly_robust_scores
 from ..policy.choose import choose
 from ..policy.limits import Constraints, InfeasibleError
@@ -34,6 +34,7 @@ from .ranking import auc, auc_difference
 Floats = NDArray[np.float64]
 Ranking = Callable[..., Floats]
 OURS = "rapport"
+_WHAT = {RECENCY: "longest silent first", LOGISTIC_REGRESSION: "all features, L2 penalty"}
 
 
 def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
         "rows": len(rows),
         "churned": int(label.sum()),
         "auc": auc(label, risk, ids, params.seed, params.evaluation.bootstrap).as_dict(),
-        "baselines": {name: _churn_baseline(name, rows, params) for name in BASELINES},
+        "baselines": {name: _churn_baseline(name, rows, params) for name in BASELINES if name in rows},
         "log_loss": log_loss(label, risk, ids).as_dict(),
         "base_rate_log_loss": base_rate_log_loss(label, ids).as_dict(),
         "brier": brier(label, risk, ids).as_dict(),
@@ -68,7 +69,7 @@ def _churn_baseline(name: str, rows: pd.DataFrame, params: Params) -> dict[str, 
     return {
         "auc": auc(label, score, ids, *draws).as_dict(),
         "ours_minus_this": auc_difference(label, ours, score, ids, *draws).as_dict(),
-        "what": _rules(rows[RULE]) if name == SINGLE_FEATURE else "all features, L2 penalty",
+        "what": _rules(rows[RULE]) if name == SINGLE_FEATURE else _WHAT[name],
     }
 
 

@@ -4,7 +4,7 @@ The value of an outcome is Σ margin × value + retention_value × retained (con
 never reach this module: the spines leave them out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -27,14 +27,18 @@ def outcome_expression(codes: Codes, params: Params) -> Table:
         ParamsError: two event types of `outcome.value` are one.
     """
     margins = margins_by_slug(params)
-    horizon = params.clock.horizon_days * MICROS_PER_DAY
-    seen = within_horizon(HISTORY, SPINE, horizon, instant_micros(params.clock.as_of))
+    farthest = params.clock.curve[-1] * MICROS_PER_DAY
+    seen = within_horizon(HISTORY, SPINE, farthest, instant_micros(params.clock.as_of))
+    remaining = {days: seen.remaining - (farthest - days * MICROS_PER_DAY) for days in params.clock.curve}
+    inside = remaining[params.clock.horizon_days] > 0
     columns = {
-        f"sum_{name}": total_of(seen.amount, seen.type == codes.type_code(name)).fill_null(0) for name in margins
+        f"sum_{name}": total_of(seen.amount, inside & (seen.type == codes.type_code(name))).fill_null(0)
+        for name in margins
     }
     contacts = [codes.type_code(contact_type(arm)) for arm in params.interventions.arms]
     columns["contacts"] = seen.row.count(where=seen.type.isin(contacts) & (seen.at == seen.as_of))
-    columns["activity"] = seen.row.count(where=_active(seen, codes, params))
+    for days, left in remaining.items():
+        columns[f"activity_{days}"] = seen.row.count(where=_active(seen.type, left, codes, params))
     return seen.group_by("row").aggregate(**columns)
 
 
@@ -53,18 +57,40 @@ def outcomes(
     Returns:
         in spine order: churned (bool), money (Σ margin × value), value (money + retention), contacts (how many
         interventions were received at the as-of instant itself; later ones are met by those only who have stayed, so
-        selecting rows by them would select on the outcome).
+        selecting rows by them would select on the outcome), and churned_by_<days>d for the other days of the clock's
+        curve (null where they were not over at the instant of learning).
     """
     found = found.set_index("row").reindex(spine["row"]).fillna(0).reset_index(drop=True)
     money = pd.Series(0.0, index=found.index)
     for name, margin in margins_by_slug(params).items():
         money += margin * (found[f"sum_{name}"].astype("float64") / AMOUNT_UNITS)
     by_event = params.outcome.churn.event is not None
-    churned = _left(spine, people, params) if by_event else found["activity"].astype("int64") == 0
+    lost = {days: _left(spine, people, days) if by_event else found[f"activity_{days}"].astype("int64") == 0
+            for days in params.clock.curve}  # fmt: skip
+    churned = lost[params.clock.horizon_days]
     value = money + worth * (~churned).astype("float64")
     return pd.DataFrame(
-        {"churned": churned, "money": money, "value": value, "contacts": found["contacts"].astype("int64")}
-    )
+        {"churned": churned, "money": money, "value": value, "contacts": found["contacts"].astype("int64"),
+         **_curve(lost, spine["as_of"], params)}
+    )  # fmt: skip
+
+
+def _curve(lost: Mapping[int, pd.Series], as_of: pd.Series, params: Params) -> dict[str, pd.Series]:
+    """Return who was lost by the other days of the curve, null where those are not over.
+
+    Who falls silent may come back, so before the horizon only those count who stayed away until its end, and after it
+    those too who were lost at its end: the curve never turns back, and at the horizon it is the outcome itself.
+    """
+    horizon, last = params.clock.horizon_days, instant_micros(params.clock.as_of)
+    columns: dict[str, pd.Series] = {}
+    earlier, later = [each for each in lost if each < horizon], [each for each in lost if each > horizon]
+    for days_of in (list(reversed(earlier)), later):
+        so_far = lost[horizon]
+        for days in days_of:
+            so_far = so_far & lost[days] if days < horizon else so_far | lost[days]
+            over = as_of + days * MICROS_PER_DAY <= last
+            columns[params.clock.lost_by[days]] = so_far.astype("boolean").where(over.to_numpy())
+    return columns
 
 
 def absent_outcomes(occurring: Iterable[str], params: Params) -> set[str]:
@@ -94,17 +120,17 @@ def margins_by_slug(params: Params) -> dict[str, float]:
     return margins
 
 
-def _left(spine: pd.DataFrame, people: Relationships, params: Params) -> pd.Series:
-    """Return who had left by the end of the horizon, shape (n,), as known at the instant of learning.
+def _left(spine: pd.DataFrame, people: Relationships, days: int) -> pd.Series:
+    """Return who had left within so many days, shape (n,), as known at the instant of learning.
 
     It includes those who had left before the as-of instant when nobody knew it yet: they were not retained either.
     """
     first = people.leaving.groupby("stakeholder")["at"].min()
     left_at = spine["stakeholder"].map(first).to_numpy(dtype=np.float64)
-    return pd.Series(left_at < (spine["as_of"] + params.clock.horizon_days * MICROS_PER_DAY).to_numpy())
+    return pd.Series(left_at < (spine["as_of"] + days * MICROS_PER_DAY).to_numpy())
 
 
-def _active(seen: Table, codes: Codes, params: Params) -> Column:
+def _active(event_type: Column, remaining: Column, codes: Codes, params: Params) -> Column:
     churn = params.outcome.churn
-    recent = seen.remaining <= (churn.inactive_days or 0) * MICROS_PER_DAY
-    return recent & seen.type.isin([codes.type_code(name) for name in churn.activity] or [NO_CODE])
+    recent = (remaining > 0) & (remaining <= (churn.inactive_days or 0) * MICROS_PER_DAY)
+    return recent & event_type.isin([codes.type_code(name) for name in churn.activity] or [NO_CODE])

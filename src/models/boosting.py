@@ -1,7 +1,7 @@
 """One place that calls LightGBM: deterministic training, prediction only on the matrix shape of training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import lightgbm as lgb
@@ -12,6 +12,7 @@ from ..contracts.errors import ArtifactError
 from ..contracts.params import Learner
 
 Objective = Literal["binary", "regression", "gamma", "multiclass"]
+_PRE_FILTERED = 20  # LightGBM's own min_data_in_leaf: bins filtered by it serve no fit with smaller leaves
 _BETWEEN = "\n=== next model ===\n"
 
 
@@ -23,6 +24,11 @@ class Training:
     seed: int
     threads: int
     category_indexes: tuple[int, ...]
+
+    @property
+    def of_churn(self) -> "Training":
+        """How the churn model's trees are grown."""
+        return replace(self, learner=self.learner.of_churn)
 
     def settings(self, objective: Objective, classes: int = 1) -> dict[str, Any]:
         """Return LightGBM's settings; a fixed thread count and row-wise histograms make the text reproducible."""
@@ -60,12 +66,13 @@ def fit_booster(
     return lgb.train(training.settings(objective, classes), data, num_boost_round=training.learner.rounds)
 
 
-def binned(X: NDArray[np.float32], training: Training) -> lgb.Dataset:
+def binned(X: NDArray[np.float32], training: Training, bins: int = 255) -> lgb.Dataset:
     """Return X, shape (n, p), in LightGBM's bins: made once, shared by every fit on some of its rows."""
     return lgb.Dataset(
         X, categorical_feature=list(training.category_indexes), free_raw_data=True,
-        params={"verbosity": -1, "max_bin": 255, "min_data_in_bin": 3, "num_threads": training.threads,
-                "deterministic": True, "force_row_wise": True},
+        params={"verbosity": -1, "max_bin": bins, "min_data_in_bin": 3, "num_threads": training.threads,
+                "deterministic": True, "force_row_wise": True,
+                "feature_pre_filter": training.learner.min_leaf_rows >= _PRE_FILTERED},
     ).construct()  # fmt: skip
 
 

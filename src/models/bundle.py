@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from ..contracts.params import Params, parse_params
 from .churn import ChurnModel
+from .churn_curve import ChurnCurve
 from .encoding import Encoding
 from .logged import Floats, retention_values
+from .margin import Margin
 from .success import success_probabilities
 from .uplift import UpliftModel
 
@@ -49,6 +51,8 @@ class Bundle:
         churn: risk model.
         uplift: effects; None without logged decisions.
         digest: hash of the stored files; empty until stored.
+        curve: risk within other days than the horizon; None where it was not learned.
+        margin: money of who stays; None where it was not learned.
     """
 
     params: Params
@@ -56,6 +60,8 @@ class Bundle:
     churn: ChurnModel
     uplift: UpliftModel | None
     digest: str = ""
+    curve: ChurnCurve | None = None
+    margin: Margin | None = None
 
     def predict(self, table: pd.DataFrame) -> Predictions:
         """Return predictions for a feature table; each row's depend on that row alone.
@@ -89,6 +95,8 @@ class Bundle:
             "params.json": self.params.model_dump(mode="json", exclude=_NOT_OF_THE_BUNDLE),
             "encoding.json": self.encoding.as_dict(),
             **self.churn.as_files(),
+            **({} if self.curve is None else self.curve.as_files()),
+            **({} if self.margin is None else self.margin.as_files()),
             **uplift,
         }
 
@@ -99,4 +107,7 @@ class Bundle:
         assert isinstance(encoding, dict)
         uplift = UpliftModel.from_files(files) if "effects.json" in files else None
         params = parse_params(files["params.json"], "bundle, params.json")
-        return cls(params, Encoding.from_dict(encoding), ChurnModel.from_files(files), uplift, digest)
+        curve = ChurnCurve.from_files(files) if "curve.json" in files else None
+        margin = Margin.from_files(files) if "margin.json" in files else None
+        churn = ChurnModel.from_files(files)
+        return cls(params, Encoding.from_dict(encoding), churn, uplift, digest, curve, margin)

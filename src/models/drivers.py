@@ -44,8 +44,8 @@ class Contributions:
 
 
 def churn_contributions(churn: ChurnModel, X: Matrix, threads: int) -> Contributions:
-    """Return what each feature adds to the log-odds of the churn risk."""
-    (trees, linear), baseline, found = churn.weights, churn.intercept, np.zeros(X.shape)
+    """Return what each feature adds to the log-odds of the churn risk, before an isotonic calibration if it has one."""
+    (trees, linear), baseline, found = churn.calibrator.weights, churn.calibrator.intercept, np.zeros(X.shape)
     if churn.booster is not None:
         of_trees = trees * contributions(churn.booster, X, threads)
         baseline, found = baseline + _mean_score(of_trees), found + of_trees[:, :-1]

@@ -22,6 +22,7 @@ _KNOTS = 33  # percentiles kept of each number
 _LEAST_CATEGORY = 10  # training rows below which a category has no column
 _C = 0.1  # inverse strength of the L2 penalty
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
+_MOST = np.finfo(np.float32).max  # infinite values count as this
 _UNIT_VARIANCE = 12**0.5  # of a uniform percentile
 
 
@@ -127,7 +128,7 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
     levels: dict[int, list[int]] = {}
     flagged = []
     for at in range(X.shape[1]):
-        seen = X[~np.isnan(X[:, at]), at]
+        seen = np.clip(X[~np.isnan(X[:, at]), at], -_MOST, _MOST)
         if at in categories:
             codes, counts = np.unique(seen.astype(np.int64), return_counts=True)
             levels[at] = codes[counts >= _LEAST_CATEGORY].tolist()
@@ -142,7 +143,7 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
 
 def _percentile(column: NDArray[np.float32], knots: list[float]) -> Floats:
     """Return the share of training rows below each value, ties in the middle, centred and scaled to unit variance."""
-    values, steps = column.astype(np.float64), np.linspace(-0.5, 0.5, len(knots))
+    values, steps = np.clip(column, -_MOST, _MOST).astype(np.float64), np.linspace(-0.5, 0.5, len(knots))
     up = np.interp(values, knots, steps)
     down = -np.interp(-values, [-each for each in reversed(knots)], steps)
     share: Floats = np.where(np.isnan(values), 0.0, (up + down) / 2) * _UNIT_VARIANCE

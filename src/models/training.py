@@ -3,13 +3,9 @@
 Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's
 stakeholder; nothing that is evaluated was predicted by a model that saw the stakeholder's outcome. Only the estimate of
 propensities that were not logged is made once, by stakeholders other than the row's own.
-
-Risk under the control is learned from snapshots at whose instant no intervention was received. Interventions later in
-the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out would
-select on the outcome.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,20 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.draws import folds_by_id
-from ..contracts.errors import InputError
 from ..contracts.params import Params
 from ..contracts.rules import Interventions
 from .boosting import Training
 from .bundle import Bundle
-from .churn import fit_churn
-from .churn_baselines import RULE, baseline_columns
+from .churn_rows import ChurnRows, rows_under_control
+from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
 from .logged import Floats, Logged, retention_values, with_estimated_propensities, worth_of
-from .single_feature import refuse_telltale
 from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
-
-LEAST_LEARNT = 500  # rows below which the time-forward churn fit falls back to rows of the same instants
 
 
 @dataclass(frozen=True)
@@ -49,13 +41,15 @@ class Trained:
 
     Attributes:
         bundle: models fitted on everything.
-        churn_rows: out-of-fold churn risk of the latest snapshot's rows under the control, beside its baselines'.
+        churn_rows: held-out churn risk of the latest snapshot's rows under the control, beside its baselines'.
+        curve_rows: held-out churn risk by the other days of the clock's curve.
         uplift_rows: out-of-fold predictions of every decision; empty without decisions.
         log: plain facts of the training, JSON-ready.
     """
 
     bundle: Bundle
     churn_rows: pd.DataFrame
+    curve_rows: pd.DataFrame
     uplift_rows: pd.DataFrame
     log: dict[str, object]
 
@@ -74,74 +68,18 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
-    risk = _under_control(rows.snapshots, encoding)
-    _refuse_leaks(risk, training, params.features.allow)
-    say(f"churn: {len(risk.ids):,} snapshots without an intervention, {risk.churned.sum():,} churned")
-    churn = fit_churn(risk.X, risk.churned, risk.ids, training)
-    churn_rows, churn_split = _later_churn(risk, training, params.clock.horizon_days, say)
-    bundle = Bundle(params, encoding, churn, None)
-    log: dict[str, object] = {
-        "churn": {"rows": len(risk.ids), "churned": int(risk.churned.sum()), "split": churn_split},
-        "uplift": decisions_log(rows.decisions, params),
-    }
+    risk = rows_under_control(rows.snapshots, encoding, params.clock)
+    churn = train_churn(risk, training.of_churn, params.features.allow, say)
+    bundle = Bundle(params, encoding, churn.risk, None, curve=churn.curve, margin=churn.margin)
+    log: dict[str, object] = {"churn": churn.log, "uplift": decisions_log(rows.decisions, params)}
     if _too_few(rows.decisions, training):
         say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
-        return Trained(bundle, churn_rows, pd.DataFrame(), log)
+        return Trained(bundle, churn.held_out, churn.curve_rows, pd.DataFrame(), log)
     logged = with_estimated_propensities(_logged(rows, encoding, params), training)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
     bundle = replace(bundle, uplift=fit_uplift(logged, training))
     held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions, say)
-    return Trained(bundle, churn_rows, held_out, log)
-
-
-@dataclass(frozen=True)
-class ChurnRows:
-    """Snapshots under the control as arrays: matrix, outcome, stakeholder and instant, one row each; column names."""
-
-    X: NDArray[np.float32]
-    churned: NDArray[np.bool_]
-    ids: pd.Series
-    as_of: pd.Series
-    names: tuple[str, ...]
-
-    @property
-    def latest(self) -> NDArray[np.bool_]:
-        """Which rows are of the latest instant, shape (n,)."""
-        latest: NDArray[np.bool_] = (self.as_of == self.as_of.max()).to_numpy(dtype=bool)
-        return latest
-
-
-def under_control(snapshots: pd.DataFrame) -> pd.Series:
-    """Return which snapshots teach the risk under the control, shape (n,): no intervention at the instant itself."""
-    return snapshots["contacts"] == 0
-
-
-def _under_control(snapshots: pd.DataFrame, encoding: Encoding) -> ChurnRows:
-    """Return the snapshots at whose instant no intervention was received.
-
-    Raises:
-        InputError: there are none.
-    """
-    untouched = snapshots[under_control(snapshots)].reset_index(drop=True)
-    if untouched.empty:
-        expected = "stakeholders without an intervention at an instant whose horizon is over"
-        fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
-        raise InputError("snapshots to learn churn from", expected, "none", fix)
-    churned = untouched["churned"].to_numpy(dtype=bool)
-    ids, as_of = untouched["stakeholder_id"], untouched["as_of"]
-    return ChurnRows(encoding.matrix(untouched), churned, ids, as_of, encoding.names)
-
-
-def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str]) -> None:
-    """Refuse features that alone tell who churned, in the latest snapshot or in all.
-
-    What an export says of today, such as a status, is perfect in the latest snapshot only: in earlier ones it also
-    marks those who left later.
-    """
-    for rows in (risk.latest, np.ones(len(risk.ids), dtype=bool)):
-        refuse_telltale(
-            risk.X[rows], risk.churned[rows], risk.ids[rows], risk.names, training.category_indexes, allowed
-        )
+    return Trained(bundle, churn.held_out, churn.curve_rows, held_out, log)
 
 
 def _too_few(decisions: pd.DataFrame, training: Training) -> bool:
@@ -179,35 +117,6 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
     )
 
 
-def _later_churn(
-    risk: ChurnRows, training: Training, horizon_days: int, say: Callable[[str], None]
-) -> tuple[pd.DataFrame, str]:
-    """Predict the latest snapshot from earlier ones of other stakeholders, or of the same instant where none is.
-
-    Earlier are those whose horizon was over at the latest instant: other outcomes were not known then. The baselines
-    learn from the same rows.
-    """
-    tested = risk.latest
-    over = risk.as_of + pd.Timedelta(days=horizon_days) <= risk.as_of.max()
-    earlier = over.to_numpy(dtype=bool)
-    later = int(earlier.sum()) >= LEAST_LEARNT
-    learnt = earlier if later else tested
-    fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
-    parts = []
-    for k in range(training.learner.folds):
-        say(f"churn, held out: fold {k + 1} of {training.learner.folds}")
-        others, inside = learnt & (fold != k), tested & (fold == k)
-        X, churned, held_out = risk.X[others], risk.churned[others], risk.X[inside]
-        model = fit_churn(X, churned, risk.ids[others].reset_index(drop=True), training)
-        predicted = {"churn_risk": model.predict(held_out, training.threads),
-                     **baseline_columns(X, churned, held_out, risk.names, training)}  # fmt: skip
-        parts.append(pd.DataFrame(predicted, index=np.flatnonzero(inside)))
-    known = pd.DataFrame({"stakeholder_id": risk.ids, "as_of": risk.as_of, "churned": risk.churned})
-    table = known[tested].join(pd.concat(parts)).astype({RULE: "str"})
-    split = "later time and other stakeholders" if later else "other stakeholders, same time: the data have no earlier"
-    return table.reset_index(drop=True), split
-
-
 def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,
                  catalogue: Interventions, say: Callable[[str], None]) -> pd.DataFrame:  # fmt: skip
     """Predict each decision by models that never saw its stakeholder."""
@@ -226,8 +135,7 @@ def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, train
         found = success_probabilities(uplift.outcomes, logged.X[inside], arms, training.threads, catalogue.successes)
         for kind, probability in found.items():
             success[kind][inside] = probability
-        kept = risk_fold != k
-        churn = fit_churn(risk.X[kept], risk.churned[kept], risk.ids[kept].reset_index(drop=True), training)
+        churn = fit_risk(risk.where(risk_fold != k), training.of_churn)
         churn_risk[inside] = churn.predict(logged.X[inside], training.threads)
     predicted = {"mu": mu, "effect": effect, "effect_se": error, **success}
     table = _uplift_rows(decisions, logged, fold, predicted, catalogue.names)

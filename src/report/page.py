@@ -16,6 +16,7 @@ from markupsafe import Markup
 from ..contracts.params import Params
 from . import formats
 from .assigned import ArmTally, meaning, reason_parts, tally
+from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
@@ -45,6 +46,7 @@ class FinishedRun:
         outcome_importance: share of the outcome models' gain of each feature, arms aside; empty without uplift.
         kpis: of the relationships; None where they were not measured.
         plan: what other values of a limit would bring; None where that was not asked.
+        churn: risk by other days, in parts, its value and what drives it; None where that was not measured.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """
 
@@ -62,6 +64,7 @@ class FinishedRun:
     pilot: str = ""
     kpis: KpiPage | None = None
     plan: PlanPage | None = None
+    churn: ChurnPage | None = None
 
 
 def render_page(run: FinishedRun) -> str:
@@ -83,6 +86,8 @@ def render_page(run: FinishedRun) -> str:
         run=run,
         kpis=run.kpis,
         plan=run.plan,
+        more=run.churn,
+        unit_of=unit_of,
         f=formats,
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",

@@ -28,6 +28,7 @@ RULES = Path("data/assignments/rules.json")
 REVIEW = Path("data/review")
 PLAN = Path("data/plan")
 WHAT_IF = Path("data/what_if")
+RISK = Path("data/risk/risk.parquet")
 REPORT = Path("data/report/report.html")
 TRUTH = Path("data/truth")
 

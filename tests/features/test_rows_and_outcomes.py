@@ -267,6 +267,65 @@ def test_outcomes_come_in_spine_order_with_one_row_each():
     assert case.outcomes_of(spine, params())["money"].tolist() == [0.5 * 15, 0.5 * 3, 0.5 * 7]
 
 
+def on_curve(days: Sequence[int], churn: dict[str, Any] = BY_EVENT) -> Params:
+    made = params(churn)
+    return made.model_copy(update={"clock": made.clock.model_copy(update={"curve_days": tuple(days)})})
+
+
+@pytest.mark.parametrize(("at", "known"), [(LATEST + 20 * DAY - 1, True), (LATEST + 20 * DAY, False)])
+def test_who_left_by_another_day_had_left_before_its_end(at, known):
+    found = one((at, at, "left", None)).outcomes(on_curve([20, 29])).loc["ann"]
+    assert (found["churned_by_20d"], found["churned_by_29d"], found["churned"]) == (known, True, True)
+
+
+def test_what_is_not_over_when_learning_is_null_and_nothing_is_seen_of_it():
+    """The latest snapshot lies 30 days back, the earlier one 70: of 60 days only the earlier one knows."""
+    case = one((AS_OF - 5 * DAY, AS_OF - 5 * DAY, "left", None), (LATEST + 31 * DAY, AS_OF - 1, "buy", 8.0))
+    clock = on_curve([60, 70]).model_copy(update={"features": params(snapshots=2, snapshot_every_days=40).features})
+    found = case.outcomes(clock).reset_index(drop=True)
+    assert found["churned_by_60d"].isna().tolist() == [False, True]
+    assert not found["churned_by_60d"][0]
+    assert found["churned_by_70d"].isna().tolist() == [False, True]
+    assert bool(found["churned_by_70d"][0])
+    assert found["churned"].tolist() == [False, True]
+    assert found["money"].tolist() == [0.0, 0.0], "what comes after the horizon earns nothing"
+
+
+@pytest.mark.parametrize(
+    ("visits", "lost"),
+    [
+        ([5, 15, 25], {10: False, 20: False, 30: False}),
+        ([5], {10: False, 20: True, 30: True}),
+        ([], {10: True, 20: True, 30: True}),
+        ([25], {10: False, 20: False, 30: False}),  # silent at first, and back: not lost
+        ([15], {10: False, 20: False, 30: True}),
+    ],
+)
+def test_silence_counts_from_the_day_after_which_nothing_came(visits, lost):
+    """Ten days of silence at the end of each span; who comes back within the horizon was never lost."""
+    case = one(*[(LATEST + day * DAY, LATEST + day * DAY, "visit", None) for day in visits])
+    found = case.outcomes(on_curve([10, 20], BY_SILENCE)).loc["ann"]
+    assert {10: found["churned_by_10d"], 20: found["churned_by_20d"], 30: found["churned"]} == lost
+
+
+def test_who_was_lost_at_the_horizon_stays_lost_beyond_it():
+    clock = on_curve([60], BY_SILENCE).model_copy(
+        update={"features": params(snapshots=2, snapshot_every_days=40).features}
+    )
+    case = one((AS_OF - 15 * DAY, AS_OF - 15 * DAY, "visit", None))
+    found = case.outcomes(clock).iloc[0]
+    assert (found["churned"], found["churned_by_60d"]) == (True, True)
+
+
+def test_a_curve_shorter_than_the_silence_is_refused_and_one_as_long_is_not():
+    document = params(BY_SILENCE).model_dump()
+    document["clock"]["curve_days"] = [9]
+    with pytest.raises(ParamsError, match=r"expected clock\.curve_days of outcome\.churn\.inactive_days or more"):
+        parse_params(document)
+    document["clock"]["curve_days"] = [10]
+    assert parse_params(document).clock.curve == (10, 30)
+
+
 def test_no_rows_have_no_outcomes():
     case = one((LATEST, LATEST, "buy", 1.0))
     found = case.outcomes_of(case.decided(params()), params())

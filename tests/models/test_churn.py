@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, fit_booster, predict
-from rapport.models.churn import ChurnModel, _blend, fit_churn
+from rapport.models.churn import ChurnModel, fit_churn
+from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=1, category_indexes=())
 
@@ -63,7 +64,7 @@ def test_without_signal_the_risk_stays_at_the_base_rate(seed: int) -> None:
     X, churned, _, ids = population(1500, seed, signal=0.0)
     model = fit_churn(X, churned, ids, TRAINING)
     risk = model.predict(X, 1)
-    assert min(model.weights) >= 0
+    assert min(model.calibrator.weights) >= 0
     assert np.abs(risk - churned.mean()).max() < 0.15
     if model.booster is not None or model.linear is not None:
         assert np.corrcoef(risk, churned)[0, 1] > 0
@@ -120,17 +121,6 @@ def test_the_same_model_twice_and_one_row_alone_as_in_a_batch() -> None:
     np.testing.assert_array_equal([first.predict(X[[row]], 1)[0] for row in range(0, 1500, 75)], whole[::75])
 
 
-def test_the_blend_leaves_out_what_ranks_the_wrong_way_round() -> None:
-    rng = np.random.default_rng(0)
-    y = (rng.random(2000) < 0.3).astype(float)
-    good, bad = 2.0 * y + rng.normal(size=2000), -0.5 * y + rng.normal(size=2000)
-    for odds, used in ((np.column_stack([good, bad]), 0), (np.column_stack([bad, good]), 1)):
-        weights, _ = _blend(odds, y)
-        assert weights[used] > 0
-        assert weights[1 - used] == 0
-    assert _blend(np.column_stack([bad, bad - good]), y)[0] == (0.0, 0.0)
-
-
 def test_a_line_in_few_rows_is_found_by_the_regression_and_a_corner_in_many_by_the_trees() -> None:
     """Held-out AUC of the blend against the better of its parts alone; seeds fixed, 1 draw each."""
     X, churned, _, ids = population(400, 11)
@@ -143,4 +133,21 @@ def test_a_line_in_few_rows_is_found_by_the_regression_and_a_corner_in_many_by_t
     churned = rng.random(8000) < np.where(X[:, 0] * X[:, 1] > 0, 0.5, 0.1)
     model = fit_churn(X[:4000], churned[:4000], pd.Series(range(4000)).astype("str"), TRAINING)
     assert roc_auc_score(churned[4000:], model.predict(X[4000:], 1)) > 0.7
-    assert model.weights[0] > 0.5
+    assert model.calibrator.weights[0] > 0.5
+
+
+def test_near_the_truth_of_a_later_wave() -> None:
+    """Learned from 6,700 rows of the control, judged on as many that come after.
+
+    In the four trials of docs/benchmarks/churn.md the AUC lay at most 0.015 behind that of the true risk, and tenths of
+    the risk on average at most 0.0102 off the true risk; the bounds are half as much again.
+    """
+    data, later = (draw_trial(Trial(40_000, 104, later=after)) for after in (False, True))
+    control, new = data.arm == 0, later.arm == 0
+    ids, waves = pd.Series(np.arange(control.sum())).astype("str"), pd.Series(data.wave[control])
+    training = Training(Learner().of_churn, 104, 1, TRIAL_CATEGORIES)
+    risk = fit_churn(data.X[control], data.retained[control] == 0, ids, training, waves).predict(later.X[new], 1)
+    left, truth = later.retained[new] == 0, later.churn[new, 0]
+    assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.023
+    tenths = np.array_split(np.argsort(risk, kind="stable"), 10)
+    assert np.mean([abs(risk[rows].mean() - truth[rows].mean()) for rows in tenths]) < 0.0153

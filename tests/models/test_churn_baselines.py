@@ -5,18 +5,19 @@ import pytest
 from scipy.special import expit
 
 from rapport.contracts.params import Learner
-from rapport.models import churn_baselines
 from rapport.models.boosting import Training
 from rapport.models.churn_baselines import (
-    BASELINES,
     LOGISTIC_REGRESSION,
     NO_RULE,
+    RECENCY,
     RULE,
+    SILENCE,
     SINGLE_FEATURE,
     baseline_columns,
 )
 
 NAMES = ("use", "age", "plan")
+BASELINES = (SINGLE_FEATURE, LOGISTIC_REGRESSION)
 TRAINING = Training(Learner(), seed=5, threads=1, category_indexes=(2,))
 
 
@@ -78,17 +79,13 @@ def test_the_same_again_alone_and_in_a_batch() -> None:
         np.testing.assert_array_equal([each[name][0] for each in alone], whole[name][::10])
 
 
-def test_rows_beyond_the_most_are_sampled_and_held_out_rows_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, churned, _ = population(3000, 5)
-    new, _, _ = population(70, 6)
-    all_rows = fitted(X, churned, new)[LOGISTIC_REGRESSION]
-    monkeypatch.setattr(churn_baselines, "_BLOCK", 32)
-    np.testing.assert_array_equal(fitted(X, churned, new)[LOGISTIC_REGRESSION], all_rows)
-    monkeypatch.setattr(churn_baselines, "_MOST_LEARNT", 1500)
-    some, again = (fitted(X, churned, new)[LOGISTIC_REGRESSION] for _ in range(2))
-    np.testing.assert_array_equal(some, again)
-    assert (some != all_rows).mean() > 0.9
-    assert rank_correlation(some, all_rows) > 0.9
+def test_who_is_silent_longest_leaves_first_and_who_never_did_anything_before_all() -> None:
+    X, churned, _ = population(400, 5)
+    new = np.array([[0, 3.0, 0], [0, 0, 0], [0, np.nan, 0], [0, 200.0, 0]], dtype=np.float32)
+    found = baseline_columns(X, churned, new, ("use", SILENCE, "plan"), TRAINING)
+    assert list(found) == [RECENCY, SINGLE_FEATURE, RULE, LOGISTIC_REGRESSION]
+    np.testing.assert_allclose(found[RECENCY].astype(float), [3 / 4, 0.0, 1.0, 200 / 201])
+    assert RECENCY not in fitted(X, churned, new)
 
 
 @pytest.mark.parametrize("leaves", [True, False])
@@ -120,7 +117,7 @@ def test_odd_columns_give_finite_scores() -> None:
     for name in BASELINES:
         assert ((found[name] >= 0) & (found[name] <= 1)).all()
     nothing = fitted(np.full_like(X, np.nan), churned, new)
-    assert nothing[LOGISTIC_REGRESSION] == pytest.approx(np.full(30, (churned.sum() + 0.5) / 301))
+    assert nothing[LOGISTIC_REGRESSION] == pytest.approx(np.full(30, churned.mean()), abs=1e-6)
     assert set(nothing[RULE]) == {NO_RULE}
 
 

@@ -89,7 +89,7 @@ def test_who_is_worth_more_gains_more_by_what_keeps_it(uplift: UpliftModel) -> N
 def test_parts_and_baseline_sum_to_the_log_odds_of_churn(churn: ChurnModel) -> None:
     X = draw_trial(replace(CUSTOMERS, seed=8, rows=300)).X
     found = churn_contributions(churn, X, 1)
-    assert min(churn.weights) > 0, "trees and regression must both have a say here"
+    assert min(churn.calibrator.weights) > 0, "trees and regression must both have a say here"
     np.testing.assert_allclose(
         found.baseline + found.of_features.sum(axis=1), logit(churn.predict(X, 1)), rtol=0, atol=1e-9
     )

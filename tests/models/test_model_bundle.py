@@ -16,8 +16,9 @@ from rapport.store.bundle import read_bundle, write_bundle
 ARMS = {"call": {"cost": 5.0}, "mail": {"cost": 1.0}, "visit": {"cost": 9.0}}
 NAMES = ("none", *ARMS)
 FEATURES = [("plan", "category"), ("use", "value")]
-FILES = ("churn.json", "churn.txt", "effects.json", "encoding.json", "manifest.json", "outcomes.json",
-         "params.json", "retention.txt", "size.txt")  # fmt: skip
+FILES = ("churn.json", "churn.txt", "curve.json", "curve_30.json", "effects.json", "encoding.json",
+         "manifest.json", "margin.json", "margin.txt", "outcomes.json", "params.json", "retention.txt",
+         "size.txt")  # fmt: skip
 
 
 def params(arms: dict[str, dict[str, float]] = ARMS, worth: float | str = 40.0) -> Params:
@@ -25,7 +26,7 @@ def params(arms: dict[str, dict[str, float]] = ARMS, worth: float | str = 40.0) 
         "seed": 3,
         "threads": 1,
         "source": {"kind": "files"},
-        "clock": {"as_of": "2025-01-01", "horizon_days": 90},
+        "clock": {"as_of": "2025-01-01", "horizon_days": 90, "curve_days": [30]},
         "outcome": {"churn": {"event": "churned"}, "value": {"purchase": 0.1}, "retention_value": worth},
         "interventions": {"control": "none", "arms": arms},
         "learner": {"rounds": 15, "learning_rate": 0.1, "leaves": 7, "min_leaf_rows": 25, "folds": 2},
@@ -51,7 +52,10 @@ def bundle() -> Bundle:
     arm[:20] = 3
     table = people(n, 1)
     churned = rng.random(n) < 0.2 + 0.3 * (table["use"] < 0)
-    snapshots = table.assign(as_of=pd.Timestamp("2024-06-01", tz="UTC"), contacts=0, churned=churned)
+    snapshots = table.assign(
+        as_of=pd.Timestamp("2024-06-01", tz="UTC"), contacts=0, churned=churned, money=rng.normal(9, 3, n),
+        churned_by_30d=churned & (rng.random(n) < 0.5 + 0.3 * (table["use"] < -1)),
+    )  # fmt: skip
     gained = np.array([0.0, 15.0, -10.0, 0.0])[arm] * (1 + 0.5 * table["use"])
     decisions = table.assign(
         decision_id=[f"d{i}" for i in range(n)],

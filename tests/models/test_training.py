@@ -8,12 +8,14 @@ import pytest
 
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
-from rapport.models.churn_baselines import BASELINES, RULE
-from rapport.models.training import LEAST_LEARNT, Rows, Trained, train
+from rapport.models.churn_baselines import LOGISTIC_REGRESSION, RULE, SINGLE_FEATURE
+from rapport.models.churn_rows import LEAST_LEARNT
+from rapport.models.training import Rows, Trained, train
 
 N, DECIDED = 500, 900
 FEATURES = [("plan", "category"), ("use", "value"), ("age", "days")]
 NAMES = ("none", "call", "mail")
+BASELINES = (SINGLE_FEATURE, LOGISTIC_REGRESSION)  # these snapshots have no history to be silent in
 
 
 def params(**changes: object) -> Params:
@@ -47,6 +49,7 @@ def tables(instants: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
         for at in range(instants)
     ], ignore_index=True)  # fmt: skip
     snapshots["churned"] = rng.random(len(snapshots)) < 0.2 + 0.3 * (snapshots["use"] < 0)
+    snapshots["money"] = np.where(snapshots["churned"], 5.0, 20.0 + 3.0 * snapshots["use"])
     arm = rng.integers(0, 3, DECIDED)
     decisions = features(rng, DECIDED).assign(
         decision_id=[f"d{i}" for i in range(DECIDED)],
@@ -126,8 +129,11 @@ def test_the_log_counts_by_iteration_and_arm(before: Trained) -> None:
     decisions, snapshots = tables()
     untouched = snapshots[snapshots["contacts"] == 0]
     log = json.loads(json.dumps(before.log))
+    size = {"rounds": 15, "learning_rate": 0.1, "leaves": 5, "min_leaf_rows": 25}
     assert log["churn"] == {"rows": len(untouched), "churned": int(untouched["churned"].sum()),
-                            "split": "later time and other stakeholders"}  # fmt: skip
+                            "split": "later time and other stakeholders", "search": [],
+                            "calibration": before.bundle.churn.calibrator.kind,
+                            "learner": size}  # fmt: skip
     assert log["uplift"]["rows"] == DECIDED
     assert log["uplift"]["by_iteration"] == {"1": N, "2": DECIDED - N}
     assert log["uplift"]["by_arm"] == {name: int((decisions["arm"] == name).sum()) for name in NAMES}
@@ -290,3 +296,32 @@ def test_an_honest_feature_is_not_refused_however_good() -> None:
     noise = np.random.default_rng(5).normal(0, 0.4, len(churned()))
     result = train(planted(churned() + noise), params(), lambda line: None)
     assert set(result.churn_rows[RULE]) == {"status, highest first"}
+
+
+def test_the_curve_is_judged_at_the_latest_snapshot_of_which_each_day_is_known() -> None:
+    """Of 180 and 200 days the last snapshots know nothing yet; what stands in their outcomes cannot matter."""
+    _, snapshots = tables()
+    rng = np.random.default_rng(7)
+    early = snapshots["churned"] & (rng.random(len(snapshots)) < 0.5)
+    late = (snapshots["churned"] | (rng.random(len(snapshots)) < 0.2)).astype("boolean")
+    snapshots["churned_by_30d"] = early
+    for days, instants in ((180, 2), (200, 1)):
+        over = snapshots["as_of"] < snapshots["as_of"].min() + pd.Timedelta(days=90 * instants)
+        snapshots[f"churned_by_{days}d"] = late.where(over)
+    clock = {"as_of": "2025-01-01", "horizon_days": 90, "curve_days": [30, 180, 200]}
+    rows = Rows(tables()[0].iloc[:0], snapshots, FEATURES, np.ones((0, 3), dtype=bool))
+    result = train(rows, params(clock=clock), lambda line: None)
+    found = result.curve_rows
+    untouched = snapshots[snapshots["contacts"] == 0]
+    instants = sorted(untouched["as_of"].unique())
+    for days, at in ((30, 2), (180, 1), (200, 0)):
+        mine = found[found["days"] == days].set_index("stakeholder_id")
+        here = untouched[untouched["as_of"] == instants[at]].set_index("stakeholder_id")
+        assert (mine["as_of"] == instants[at]).all()
+        assert set(mine.index) == set(here.index)
+        assert (mine["churned"] == here.loc[mine.index, f"churned_by_{days}d"].astype(bool)).all()
+        assert mine["churn_risk"].between(0, 1).all()
+    month = found[found["days"] == 30].set_index("stakeholder_id")["churn_risk"]
+    assert (month <= result.churn_rows.set_index("stakeholder_id")["churn_risk"].loc[month.index]).all()
+    assert result.bundle.curve is not None
+    assert sorted(result.bundle.curve.steps) == [30, 180, 200]

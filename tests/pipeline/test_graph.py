@@ -13,7 +13,7 @@ from projects import inside, make_project
 from rapport.store.documents import read_json
 from rapport.store.project import OUT_OF_FOLD, load_params
 
-OUTPUTS = ("tables", "features", "kpis", "bundle", "out_of_fold", "evaluation", "assignments", "plan", "report")
+OUTPUTS = ("tables", "features", "kpis", "bundle", "out_of_fold", "evaluation", "assignments", "risk", "plan", "report")
 
 
 def dvc(folder: Path, *words: str) -> str:

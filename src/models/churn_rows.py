@@ -1,0 +1,108 @@
+"""The snapshots that churn is learned from, and how they are parted into rows to learn from and later rows to judge by.
+
+Risk under the control is learned from snapshots at whose instant no intervention was received. Interventions later in
+the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out would
+select on the outcome. What is judged is predicted from earlier snapshots, whose outcomes were known by then, of other
+stakeholders.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.draws import folds_by_id
+from ..contracts.errors import InputError
+from ..contracts.params import Clock
+from .boosting import Training
+from .encoding import Encoding
+from .logged import Floats
+
+LEAST_LEARNT = 500  # rows below which a time-forward fit falls back to rows of the same instants
+
+
+@dataclass(frozen=True)
+class ChurnRows:
+    """Snapshots under the control, n rows.
+
+    Attributes:
+        X: matrix, shape (n, p); names: of its columns.
+        lost: by days of the clock's curve: 1 who had left, 0 who had not, NaN where that is not over; shape (n,).
+        money: margin within the horizon, shape (n,).
+        ids, as_of: stakeholder and instant, shape (n,).
+        horizon: days.
+    """
+
+    X: NDArray[np.float32]
+    names: tuple[str, ...]
+    lost: Mapping[int, Floats]
+    money: Floats
+    ids: pd.Series
+    as_of: pd.Series
+    horizon: int
+
+    @property
+    def churned(self) -> NDArray[np.bool_]:
+        """Who had left by the end of the horizon, shape (n,)."""
+        return np.asarray(self.lost[self.horizon] == 1.0)
+
+    @property
+    def latest(self) -> NDArray[np.bool_]:
+        """Which rows are of the latest instant, shape (n,)."""
+        return np.asarray(self.as_of == self.as_of.max())
+
+    def where(self, rows: NDArray[np.bool_]) -> "ChurnRows":
+        """Return some of the rows, mask of shape (n,)."""
+        lost = {days: each[rows] for days, each in self.lost.items()}
+        ids, as_of = self.ids[rows].reset_index(drop=True), self.as_of[rows].reset_index(drop=True)
+        return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon)
+
+    def over_by(self, instant: pd.Timestamp, days: int) -> NDArray[np.bool_]:
+        """Return the rows whose outcome after so many days was known at an instant, shape (n,)."""
+        return np.asarray(self.as_of + pd.Timedelta(days=days) <= instant)
+
+
+def under_control(snapshots: pd.DataFrame) -> pd.Series:
+    """Return which snapshots teach the risk under the control, shape (n,): no intervention at the instant itself."""
+    return snapshots["contacts"] == 0
+
+
+def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock) -> ChurnRows:
+    """Return the snapshots at whose instant no intervention was received.
+
+    Raises:
+        InputError: there are none.
+    """
+    untouched = snapshots[under_control(snapshots)].reset_index(drop=True)
+    if untouched.empty:
+        expected = "stakeholders without an intervention at an instant whose horizon is over"
+        fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
+        raise InputError("snapshots to learn churn from", expected, "none", fix)
+    lost = {
+        days: np.asarray(untouched[name].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
+        for days, name in clock.lost_by.items()
+    }
+    money = untouched["money"].to_numpy(dtype=np.float64)
+    ids, as_of = untouched["stakeholder_id"], untouched["as_of"]
+    return ChurnRows(encoding.matrix(untouched), encoding.names, lost, money, ids, as_of, clock.horizon_days)
+
+
+def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[tuple[ChurnRows, ChurnRows]]:
+    """Yield (rows to learn from, rows to predict): the latest snapshot in parts, earlier ones of other stakeholders.
+
+    Earlier are those whose outcome after so many days was over at the latest instant: others were not known then. Where
+    they are too few, rows of the same instant are learned from.
+    """
+    tested, earlier = rows.latest, earlier_rows(rows, days)
+    learnt = tested if earlier is None else earlier
+    fold = folds_by_id(rows.ids, training.learner.folds, training.seed)
+    for k in range(training.learner.folds):
+        yield rows.where(learnt & (fold != k)), rows.where(tested & (fold == k))
+
+
+def earlier_rows(rows: ChurnRows, days: int) -> NDArray[np.bool_] | None:
+    """Return the rows whose outcome was known at the latest instant, shape (n,); None where they are too few."""
+    earlier = rows.over_by(rows.as_of.max(), days)
+    return earlier if int(earlier.sum()) >= LEAST_LEARNT else None

@@ -1,0 +1,117 @@
+"""Slices and horizons of churn risk: what is parted how, and that a slice's fault is found where it is."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rapport.contracts.params import Params, parse_params
+from rapport.evaluation.churn_slices import MOST_VALUES, churn_slices, curve_scorecard, slice_columns
+from rapport.evaluation.ranking import auc
+
+
+def params(audit_only: tuple[str, ...] = ()) -> Params:
+    return parse_params({
+        "seed": 3,
+        "source": {"kind": "files"},
+        "clock": {"as_of": "2025-01-01", "horizon_days": 90},
+        "outcome": {"churn": {"event": "churned"}, "value": {}, "retention_value": 40.0},
+        "interventions": {"control": "none", "arms": {"call": {"cost": 5.0}}},
+        "features": {"audit_only": list(audit_only)},
+        "evaluation": {"bootstrap": 50},
+    })  # fmt: skip
+
+
+def held_out(rows: int = 3000) -> pd.DataFrame:
+    """Return calibrated risks, but twice too high for the last third, whose ranking is a guess."""
+    rng = np.random.default_rng(1)
+    risk = rng.uniform(0.05, 0.45, rows)
+    wrong = np.arange(rows) >= 2 * rows // 3
+    truth = np.where(wrong, 0.125, risk)
+    return pd.DataFrame({
+        "stakeholder_id": [f"s{at:04d}" for at in range(rows)],
+        "as_of": pd.Timestamp("2024-10-03"),
+        "churned": rng.random(rows) < truth,
+        "churn_risk": risk,
+    })  # fmt: skip
+
+
+def test_the_slice_that_is_wrong_is_found() -> None:
+    rows = held_out()
+    part = pd.DataFrame({"kind": np.where(np.arange(3000) < 2000, "customer", "partner")})
+    right, wrong = churn_slices(rows, part, params())
+    assert (right["by"], right["value"], right["rows"], wrong["value"]) == ("kind", "customer", 2000, "partner")
+    assert right["too_high"]["low"] < 0 < right["too_high"]["high"]
+    assert wrong["too_high"]["low"] > 0.08
+    assert right["auc"]["low"] > 0.6
+    assert wrong["auc"]["value"] < 0.57
+    first = rows[:2000]
+    expected = auc(
+        first["churned"].to_numpy(), first["churn_risk"].to_numpy(), first["stakeholder_id"].to_numpy(), 3, 50
+    )
+    assert right["auc"] == expected.as_dict()
+    assert right["observed"] == pytest.approx(first["churned"].mean())
+    assert json.loads(json.dumps([right, wrong], allow_nan=False)) == [right, wrong]
+
+
+def test_a_slice_of_few_leavers_is_not_judged_by_its_ranking() -> None:
+    rows = held_out(60)
+    rows["churned"] = np.arange(60) < 9
+    (found,) = churn_slices(rows, pd.DataFrame({"kind": ["customer"] * 60}), params())
+    assert found["auc"]["value"] is None
+    assert found["too_high"]["value"] == pytest.approx(rows["churn_risk"].mean() - 0.15)
+    rows["churned"] = np.arange(60) < 10
+    (found,) = churn_slices(rows, pd.DataFrame({"kind": ["customer"] * 60}), params())
+    assert found["auc"]["value"] is not None
+
+
+def test_rare_values_are_one_slice() -> None:
+    rows = held_out(200)
+    names = pd.DataFrame({"region": [f"r{min(at // 10, 15):02d}" for at in range(200)]})
+    found = churn_slices(rows, names, params())
+    assert len(found) == MOST_VALUES + 1
+    assert found[0]["value"] == "r15"
+    assert found[-1]["value"] == "others"
+    assert sum(each["rows"] for each in found) == 200
+
+
+def test_kind_tenure_and_audited_attributes_part_the_rows() -> None:
+    """Tenure by hand: 89, 90, 364, 365 and 2000 days; an age in quarters; missing is a value of its own."""
+    as_of = pd.Series([pd.Timestamp("2024-10-03")] * 5)
+    ids = pd.Series(["e", "d", "c", "b", "a"])
+    days = {"a": 89, "b": 90, "c": 364, "d": 365, "e": 2000}
+    stakeholders = pd.DataFrame({
+        "stakeholder_id": list(days),
+        "kind": ["customer", "partner", "customer", "customer", "partner"],
+        "since": pd.Timestamp("2024-10-03", tz="UTC") - pd.to_timedelta(list(days.values()), unit="D"),
+        "gender": pd.array(["f", "m", None, "f", "m"], dtype="str"),
+        "age": [30.0, np.nan, 40.0, 50.0, 60.0],
+        "plan": "basic",
+    })  # fmt: skip
+    found = slice_columns(ids, as_of, stakeholders, params(("gender", "age")))
+    assert list(found.columns) == ["kind", "tenure", "gender", "age"]
+    assert found["kind"].tolist() == ["partner", "customer", "customer", "partner", "customer"]
+    assert found["tenure"].tolist() == ["1095 on days", "365 to 1095 days", "90 to 365 days", "90 to 365 days",
+                                        "below 90 days"]  # fmt: skip
+    assert found["gender"].tolist() == ["m", "f", "missing", "m", "f"]
+    assert found["age"].tolist() == ["60.0", "50.0", "40.0", "missing", "30.0"]
+
+
+def test_numbers_of_many_values_are_parted_in_quarters() -> None:
+    ids = pd.Series([f"s{at}" for at in range(100)])
+    stakeholders = pd.DataFrame({"stakeholder_id": ids, "kind": "customer", "age": np.arange(100.0),
+                                 "since": pd.Timestamp("2024-01-01", tz="UTC")})  # fmt: skip
+    found = slice_columns(ids, pd.Series([pd.Timestamp("2024-10-03")] * 100), stakeholders, params(("age",)))
+    assert found["age"].value_counts().to_dict() == {
+        "below 24.75": 25, "24.75 to 49.5": 25, "49.5 to 74.25": 25, "74.25 on": 25}  # fmt: skip
+
+
+def test_each_of_the_curves_days_is_judged_on_its_own_rows() -> None:
+    rows = pd.concat([held_out(900).assign(days=30), held_out(300).assign(days=180)], ignore_index=True)
+    month, half_year = curve_scorecard(rows, params())
+    assert (month["days"], month["rows"], month["as_of"]) == (30, 900, "2024-10-03")
+    assert (half_year["days"], half_year["rows"]) == (180, 300)
+    assert sum(each["n"] for each in month["deciles"]) == 900
+    assert json.loads(json.dumps([month, half_year], allow_nan=False)) == [month, half_year]
+    assert curve_scorecard(rows[:0], params()) == []

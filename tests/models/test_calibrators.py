@@ -1,0 +1,91 @@
+"""How trees and regression are blended and calibrated: chosen on later rows, never turning a ranking round."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from rapport.models.calibrators import Calibrator, choose_calibrator
+
+ROWS = 6000
+
+
+def scored(seed: int, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the log-odds of two models, outcomes and which rows are later; `shape` says what the log-odds need."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(-1, 1, ROWS)
+    if shape == "right":
+        odds = truth
+    elif shape == "steep":
+        odds = 3.0 * truth + 1.0
+    else:  # a step: below some score nobody leaves, above it nearly half
+        odds, truth = truth, np.where(truth > -0.5, 0.0, -5.0)
+    y = (rng.random(ROWS) < expit(truth)).astype(float)
+    return np.column_stack([odds, odds]), y, np.arange(ROWS) % 3 == 0
+
+
+@pytest.mark.parametrize(("shape", "kind"), [("steep", "platt"), ("step", "isotonic")])
+def test_what_the_later_rows_ask_for_is_chosen(shape: str, kind: str) -> None:
+    """In 20 draws each the choice was the same."""
+    for seed in range(5):
+        assert choose_calibrator(*scored(seed, shape)).kind == kind
+
+
+def test_scores_that_are_right_stay_within_the_noise_of_what_they_say() -> None:
+    """Whatever is chosen, risks stay within 0.02 of the truth on average; 5 draws, seeds fixed."""
+    for seed in range(5):
+        odds, y, later = scored(seed, "right")
+        risk = choose_calibrator(odds, y, later).risk(odds)
+        assert np.abs(risk - expit(odds[:, 0])).mean() < 0.02
+
+
+def test_the_choice_looks_at_later_rows_only_once_fitted_to_others() -> None:
+    """A step function that only the later rows show is not there to be fitted, so it is not chosen."""
+    odds, y, later = scored(1, "steep")
+    step_odds, step_y, _ = scored(1, "step")
+    odds[later], y[later] = step_odds[later], step_y[later]
+    assert choose_calibrator(odds, y, later).kind != "isotonic"
+    assert choose_calibrator(step_odds, step_y, later).kind == "isotonic"
+
+
+def test_a_model_that_ranks_the_wrong_way_round_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(2000) < 0.3).astype(float)
+    later = np.arange(2000) % 2 == 0
+    good, bad = 2.0 * y + rng.normal(size=2000), -0.5 * y + rng.normal(size=2000)
+    for odds, used in ((np.column_stack([good, bad]), 0), (np.column_stack([bad, good]), 1)):
+        weights = choose_calibrator(odds, y, later).weights
+        assert weights[used] > 0
+        assert weights[1 - used] == 0
+    assert choose_calibrator(np.column_stack([bad, bad - good]), y, later).weights == (0.0, 0.0)
+
+
+def test_few_rows_of_a_class_are_no_ground_for_a_choice() -> None:
+    odds, y, later = scored(2, "step")
+    y[later] = 0.0
+    y[np.flatnonzero(later)[:9]] = 1.0
+    assert choose_calibrator(odds, y, later).kind == "platt"
+
+
+def test_the_isotonic_function_rises_and_stays_off_0_and_1() -> None:
+    odds, y, later = scored(3, "step")
+    found = choose_calibrator(odds, y, later)
+    at = np.linspace(-30, 30, 500)
+    risk = found.risk(np.column_stack([at, at]))
+    assert (np.diff(risk) >= 0).all()
+    assert 0 < risk[0] < 0.01
+    assert 0.4 < risk[-1] < 1
+    by_hand = Calibrator("isotonic", (1.0, 0.0), 0.5, ((0.0, 0.1), (2.0, 0.5)))
+    assert by_hand.risk(np.array([[-9.0, 3.0], [0.5, 3.0], [1.5, 3.0], [9.0, 3.0]])) == pytest.approx(
+        [0.1, 0.3, 0.5, 0.5]
+    )
+
+
+@pytest.mark.parametrize("shape", ["steep", "step"])
+def test_json_gives_the_same_calibrator(shape: str) -> None:
+    odds, y, later = scored(4, shape)
+    found = choose_calibrator(odds, y, later)
+    again = Calibrator.from_dict(json.loads(json.dumps(found.as_dict())))
+    assert again == found
+    np.testing.assert_array_equal(again.risk(odds), found.risk(odds))
