@@ -36,15 +36,16 @@ $(SPARK)/.ready: requirements/spark.txt $(STAMP)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --compile-bytecode --target $(SPARK) -r requirements/spark.txt
 	@touch $@
 
-.PHONY: help setup repro test test-slow check loop lock clean
+.PHONY: help setup repro test test-slow check loop evaluation-study lock clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  e.g. make repro SOURCE=hillstrom DATA=path/to/folder; make loop ITERATIONS=3"
 
 setup: $(STAMP) ## make .venv from the lock (every target does so by itself)
 
 repro: $(STAMP) ## run the pipeline, publish the bundle, print the summary (SOURCE=, DATA= for another source)
 	@python -m rapport.configure $(SOURCE) $(if $(DATA),--data "$(DATA)")
+	@python -m rapport.challenge
 	dvc repro
 	@python -m rapport.publish
 	@python -m rapport.summary
@@ -64,12 +65,15 @@ test: check $(SPARK)/.ready ## all tests but the slow ones
 test-slow: $(STAMP) ## the tests that take minutes
 	python -m pytest -q -m slow
 
+evaluation-study: $(STAMP) ## can the evaluation be fooled? Figures to docs/benchmarks (DATA=folder of the public datasets)
+	python benchmarks/evaluation_study.py $(if $(DATA),--data "$(DATA)")
+
 lock: $(STAMP) ## compile the requirements anew from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"])' \
 		| $(COMPILE) - -o requirements/spark.txt
 
 clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
-	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/assignments data/plan data/what_if data/report data/truth
+	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/gate data/assignments data/plan data/what_if data/report data/truth
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,8 @@ COMMANDS = {
     "measure": "stage: relationship KPIs",
     "train": "stage: churn risk and uplift",
     "evaluate": "stage: what the run is worth",
+    "challenge": "the registered champion that this iteration has to beat",
+    "gate": "stage: whether the bundle may become champion",
     "assign": "stage: one intervention for everyone",
     "render": "stage: the report",
     "publish": "bundle to the MLflow registry",
@@ -28,7 +30,7 @@ COMMANDS = {
     "loop": "the whole loop on the simulated world",
     "serve": "decide with a registered model",
 }
-PLAIN = ("ingest", "featurize", "measure", "train", "evaluate", "assign", "render", "publish")  # no options
+PLAIN = ("ingest", "featurize", "measure", "train", "evaluate", "challenge", "gate", "assign", "render")  # no options
 MODULES = {"features": "list_features"}  # where the command's name is already a package's
 
 

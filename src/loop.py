@@ -15,6 +15,7 @@ import pandas as pd
 import typer
 
 from .absorb import absorb
+from .challenge import challenge
 from .contracts.carried_out import canonical_carried_out
 from .contracts.cells import Origin
 from .contracts.errors import ParamsError
@@ -40,10 +41,12 @@ def main(iterations: Annotated[int, typer.Option(min=1, help="how many iteration
     for _ in range(iterations):
         params = next_params(load_params())
         say(f"== iteration {params.clock.iteration}, as of {params.clock.as_of:%Y-%m-%d} ==")
+        challenge(params)
         reproduce()
         published = publish_run(params)
         learnt = read_json(OUT_OF_FOLD / "training.json")["uplift"]["by_iteration"]
-        say(f"learned from decisions of iterations {learnt}; published models:/{published.name}/{published.version}")
+        say(f"learned from decisions of iterations {learnt}")
+        say(f"published models:/{published.name}/{published.version} as {published.alias}: {published.reason}")
         gains = respond(params)
         say(f"truth, money per stakeholder: assigned {gains['assigned']:.2f}, best single arm "
             f"{gains['best_single_arm']:.2f}; of the ceiling {gains['share_of_ceiling']:.1%}")  # fmt: skip

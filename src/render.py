@@ -12,8 +12,10 @@ from .models.bundle import Bundle
 from .policy.drivers import average_drivers
 from .report.churn import churn_page
 from .report.features import gain_shares
+from .report.judged import alarms, judged_tables
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
+from .report.verdict import verdict_page
 from .report.what_if import plan_page
 from .store.atomic import write_text
 from .store.bundle import read_bundle
@@ -32,6 +34,7 @@ from .store.project import (
     RISK,
     RULES,
     TABLES,
+    VERDICT,
 )
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
@@ -51,6 +54,7 @@ def finished_run() -> FinishedRun:
     population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
     features = read_json(FEATURES / "features.json")
     meanings = {each["name"]: each["meaning"] for each in features}
+    change = read_json(EVALUATION / "change.json")
     return FinishedRun(
         params=bundle.params,
         metrics=metrics,
@@ -67,6 +71,9 @@ def finished_run() -> FinishedRun:
         plan=plan_page(read_json(PLAN / "plan.json")),
         churn=churn_page(metrics["churn"], read_frame(RISK), population, bundle.params,
                          average_drivers(bundle, population), meanings),
+        judged=judged_tables(metrics, read_json(EVALUATION / "groups.json"), change, bundle.params.evaluation),
+        alarms=alarms(change, bundle.params.evaluation),
+        verdict=verdict_page(read_json(VERDICT)),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from .report.summary import Summary, new_console, print_summary
 from .store.console import new_app, run
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, load_params
+from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, VERDICT, load_params
 
 app = new_app("Print what the finished run is worth, what it assigns, and where report and model are.")
 
@@ -28,7 +28,8 @@ def main(
     account = read_json(RULES)
     tallies = tally(assignments, account["spend"])
     pilot = pilot_message(metrics["pilot"]) if "pilot" in metrics else ""
-    print_summary(Summary(params, metrics, tallies, account, pilot, REPORT.as_posix(), version), new_console())
+    summary = Summary(params, metrics, tallies, account, pilot, read_json(VERDICT), REPORT.as_posix(), version)
+    print_summary(summary, new_console())
 
 
 if __name__ == "__main__":

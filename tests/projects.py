@@ -31,7 +31,7 @@ def make_project(folder: Path, changes: Mapping[str, Any] | None = None) -> Path
     for name in ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(REPOSITORY / name, folder / name)
     shutil.copytree(REPOSITORY / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("data/raw", "data/ledger"):
+    for name in ("data/raw", "data/ledger", "data/registry/champion", "data/registry/looks"):
         (folder / name).mkdir(parents=True)
         shutil.copy(REPOSITORY / name / "README.md", folder / name / "README.md")
     overlay_params({**SMALL, **(changes or {})}, folder / "params.yaml")
@@ -40,10 +40,10 @@ def make_project(folder: Path, changes: Mapping[str, Any] | None = None) -> Path
 
 def run_stages(folder: Path) -> Path:
     """Run every stage of the graph in `folder`, in this process."""
-    from rapport import assign, evaluate, featurize, ingest, measure, plan, render, train
+    from rapport import assign, evaluate, featurize, gate, ingest, measure, plan, render, train
 
     with inside(folder):
-        for stage in (ingest, featurize, measure, train, evaluate, assign):
+        for stage in (ingest, featurize, measure, train, evaluate, gate, assign):
             stage.main()
         plan.main(output=PLAN)
         render.main()

@@ -138,17 +138,31 @@ class Learner(Section):
 
 
 class Evaluation(Section):
-    """Bootstrap replicates behind the intervals of ranking metrics."""
+    """Bootstrap replicates behind the intervals of ranking metrics; PSI from which drift is called some or strong."""
 
     bootstrap: int = Field(default=200, ge=50, le=10_000)
+    drift_some: float = Field(default=0.1, gt=0)
+    drift_strong: float = Field(default=0.25, gt=0)
+
+
+class Gate(Section):
+    """When a challenger becomes champion: error of all looks together, power, margin of a refresh (money per decision).
+
+    A refresh is a challenger made under the champion's params, the clock aside: the same, learned from newer data.
+    """
+
+    error: float = Field(default=0.05, gt=0, lt=0.5)
+    power: float = Field(default=0.8, ge=0.5, lt=1)
+    refresh_margin: float = Field(default=0.0, ge=0)
 
 
 class Registry(Section):
-    """Where the bundle goes in MLflow."""
+    """Where the bundle goes in MLflow, and the aliases of the version that decides and of one without proof."""
 
     experiment: str = "rapport"
     model: str = Field(default="rapport", pattern=r"^[A-Za-z0-9_-]+$")
     alias: str = Field(default="champion", pattern=r"^[A-Za-z0-9_-]+$")
+    challenger: str = Field(default="challenger", pattern=r"^[A-Za-z0-9_-]+$")
 
 
 class Params(Section):
@@ -167,6 +181,7 @@ class Params(Section):
     kpis: Kpis = Kpis()
     learner: Learner = Learner()
     evaluation: Evaluation = Evaluation()
+    gate: Gate = Gate()
     registry: Registry = Registry()
 
     @model_validator(mode="after")

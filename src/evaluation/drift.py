@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from ..contracts.params import Evaluation
 from ..models.scores import FloatArray, IntArray
 
 BINS = 10  # of numbers, missing aside
 CATEGORIES = 20  # the most frequent of training have bins of their own
-SOME, STRONG = 0.1, 0.25  # PSI from which a shift is called so (Siddiqi 2006, "Credit Risk Scorecards")
 _LEVEL = 0.95
 
 
@@ -56,15 +56,17 @@ def feature_drift(
     return [_of_feature(each, training, now, independent) for each in features]
 
 
-def drift_level(psi: float, noise: float) -> str:
-    """Return `none`, `some` or `strong`; what noise explains is none.
+def drift_level(found: Mapping[str, float], levels: Evaluation) -> str:
+    """Return `none`, `some` or `strong` for a PSI and its noise; what noise explains is none.
 
-    >>> drift_level(0.3, 0.01), drift_level(0.1, 0.01), drift_level(0.3, 0.4)
-    ('strong', 'some', 'none')
+    The default levels are those of Siddiqi (2006, "Credit Risk Scorecards").
+
+    >>> [drift_level({"psi": 0.3, "noise": noise}, Evaluation()) for noise in (0.01, 0.4)]
+    ['strong', 'none']
     """
-    if psi < SOME or psi <= noise:
+    if found["psi"] < levels.drift_some or found["psi"] <= found["noise"]:
         return "none"
-    return "strong" if psi >= STRONG else "some"
+    return "strong" if found["psi"] >= levels.drift_strong else "some"
 
 
 def population_stability_index(before: IntArray, now: IntArray) -> float:

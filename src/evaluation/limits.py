@@ -42,15 +42,20 @@ def cut_to_limits(ranked: Callable[[int], Floats], treated: int, cost: Floats, c
         cost: money, shape (n, k); below 0 counts as 0.
         constraints: of these rows.
     """
-    low, high = 0, treated
+    if _keeps(ranked(treated), cost, constraints):
+        return ranked(treated)
+    low, high = 0, treated - 1
     while low < high:
         middle = (low + high + 1) // 2
-        policy = ranked(middle)
-        if all((policy * use).sum() <= bound for of in (False, True) for use, bound in _upper(constraints, cost, of)):
+        if _keeps(ranked(middle), cost, constraints):
             low = middle
         else:
             high = middle - 1
     return ranked(low)
+
+
+def _keeps(policy: Floats, cost: Floats, constraints: Constraints) -> bool:
+    return all((policy * use).sum() <= bound for of in (False, True) for use, bound in _upper(constraints, cost, of))
 
 
 def _upper(constraints: Constraints, cost: Floats, of_cost: bool) -> Iterator[tuple[Floats, float]]:

@@ -1,101 +1,33 @@
 """What a policy would have earned per decision, net of its costs, from decisions that another policy logged.
 
-Conventions: n decisions, k arms in catalogue order with the control at 0. A policy is an (n, k) matrix of
-probabilities, one-hot when deterministic. Logged values are money before costs: the log says what an
-outcome was worth, not what the arm charged. Charges of the evaluated policy need no estimation (Σ_a
-policy[i, a] cost[i, a] is known for every row), so every estimator corrects the value term only and
-subtracts the exact charge row by row; weighting logged costs instead would add variance and, where the
-overlap is poor, bias.
+Conventions as in `log`: n decisions, k arms, the control at 0; a policy is an (n, k) matrix of probabilities. Charges
+of the evaluated policy need no estimation (Σ_a policy[i, a] cost[i, a] is known for every row), so every estimator
+corrects the value term only and subtracts the exact charge row by row; weighting logged costs instead would add
+variance and, where the overlap is poor, bias. ω_i = policy[i, arm_i] / propensity[i, arm_i] is the importance weight.
+
+Intervals are of the influence function, clustered by stakeholder; `resampled` in `bootstrap` gives those of a cluster
+bootstrap.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..models.scores import (
-    FloatArray,
-    IntArray,
-    checked_array,
-    checked_log,
-    doubly_robust_scores,
-    logged_propensity,
-)
-from .estimate import Estimate, cluster_codes, clustered_mean
+from ..models.scores import FloatArray, doubly_robust_scores
+from .estimate import Estimate, clustered_mean
+from .log import LoggedDecisions, checked_policy, importance
 
-Method = Literal["ipw", "snips", "doubly_robust"]
-
-
-@dataclass(frozen=True, eq=False)
-class LoggedDecisions:
-    """A log with all that the estimators need, checked when it is made.
-
-    Args:
-        value: money before costs, shape (n,).
-        arm: index of the logged arm, shape (n,).
-        propensity: probability of each arm under the logging policy, shape (n, k), rows sum to at most 1; or
-            of the logged arm alone, shape (n,). Above 0 for the logged arm.
-        cost: money each arm would charge, shape (n, k).
-        mu: out-of-fold prediction of `value` under each arm, money before costs, shape (n, k).
-        cluster: stakeholder ids of any sortable type, shape (n,); kept as codes from 0.
-
-    Raises:
-        ValueError: names the argument, what was expected and what arrived.
-    """
-
-    value: FloatArray
-    arm: IntArray
-    propensity: FloatArray
-    cost: FloatArray
-    mu: FloatArray
-    cluster: NDArray[Any]
-
-    def __post_init__(self) -> None:
-        value, arm, propensity, mu = checked_log(self.value, self.arm, self.propensity, self.mu)
-        checked = {
-            "value": value,
-            "arm": arm,
-            "propensity": propensity,
-            "mu": mu,
-            "cost": checked_array("cost", self.cost, mu.shape),
-            "cluster": cluster_codes(self.cluster, len(value)),
-        }
-        for name, array in checked.items():  # frozen to callers; the checked form replaces what was given
-            object.__setattr__(self, name, array)
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """How far a log can speak about a policy: the weaker, the less IPW and SNIPS are worth.
-
-    Attributes:
-        unsupported: mean probability that the policy chooses an arm whose logging propensity is 0; for a
-            deterministic policy the share of such rows. IPW and SNIPS know nothing there, DR relies on `mu`
-            alone. None when the log has the logged arm's propensity only.
-        effective_rows: Kish's effective sample size of the importance weights.
-        matched_rows: rows whose logged arm the policy may choose.
-        max_weight: largest importance weight.
-    """
-
-    unsupported: float | None
-    effective_rows: float
-    matched_rows: int
-    max_weight: float
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Return the fields as plain Python numbers, ready for JSON."""
-        return asdict(self)
+Method = Literal["ipw", "snips", "direct", "doubly_robust", "switch", "clipped"]
+CAP = 10.0  # importance weight from which `switch` trusts the model alone, and which `clipped` does not exceed
 
 
 def ipw(log: LoggedDecisions, policy: FloatArray) -> Estimate:
     """Return the policy's net money per decision by inverse propensity weighting.
 
-    V = (1/n) Σ_i [ω_i value_i − Σ_a policy[i, a] cost[i, a]], ω_i = policy[i, arm_i] / propensity[i, arm_i]
-    (Horvitz & Thompson 1952, JASA 47). Unbiased when propensities are right and nothing is unsupported
-    (`overlap`); unsupported probability counts as value 0. Undefined when no logged arm agrees with the
-    policy.
+    V = (1/n) Σ_i [ω_i value_i − Σ_a policy[i, a] cost[i, a]] (Horvitz & Thompson 1952, JASA 47). Unbiased when
+    propensities are right and nothing is unsupported (`overlap`); unsupported probability counts as value 0. Undefined
+    when no logged arm agrees with the policy.
 
     Args:
         log: the decisions.
@@ -126,21 +58,62 @@ def snips(log: LoggedDecisions, policy: FloatArray) -> Estimate:
     return _estimate("snips", log, policy)
 
 
+def direct(log: LoggedDecisions, policy: FloatArray) -> Estimate:
+    """Return the policy's net money per decision by the model alone.
+
+    V = (1/n) Σ_i Σ_a policy[i, a] (mu[i, a] − cost[i, a]). As biased as `mu`, and its interval knows nothing of that
+    bias: beside the others it shows how far the model carries them.
+
+    Args and errors as in `ipw`.
+    """
+    return _estimate("direct", log, policy)
+
+
 def doubly_robust(log: LoggedDecisions, policy: FloatArray) -> Estimate:
     """Return the policy's net money per decision by the doubly robust estimator.
 
     V = (1/n) Σ_i Σ_a policy[i, a] (score[i, a] − cost[i, a]) with `doubly_robust_scores` (Robins, Rotnitzky
     & Zhao 1994, JASA 89; Dudík, Erhan, Langford & Li 2014, Statistical Science 29). Unbiased when either
     the propensities or `mu` are right; `mu` must be out of fold. The interval takes estimated propensities
-    as if they were known.
+    as if they were known, which cross-fitting allows (Chernozhukov et al. 2018, Econometrics J. 21).
 
     Args and errors as in `ipw`.
     """
     return _estimate("doubly_robust", log, policy)
 
 
+def switch(log: LoggedDecisions, policy: FloatArray) -> Estimate:
+    """Return net money per decision, doubly robust where ω ≤ CAP and by the model alone elsewhere.
+
+    V = direct + (1/n) Σ_i 1{ω_i ≤ CAP} ω_i (value_i − mu[i, arm_i]) (Wang, Agarwal & Dudík 2017, ICML). Less variance
+    than doubly robust where overlap is poor, for a bias where the model errs.
+
+    Args and errors as in `ipw`.
+    """
+    return _estimate("switch", log, policy)
+
+
+def clipped(log: LoggedDecisions, policy: FloatArray) -> Estimate:
+    """Return net money per decision, doubly robust with min(ω, CAP) in place of ω.
+
+    V = direct + (1/n) Σ_i min(ω_i, CAP) (value_i − mu[i, arm_i]) (pessimistic shrinkage of Su, Dimakopoulou,
+    Krishnamurthy & Dudík 2020, ICML). Between `switch` and doubly robust.
+
+    Args and errors as in `ipw`.
+    """
+    return _estimate("clipped", log, policy)
+
+
+def logged_policy(log: LoggedDecisions) -> Estimate:
+    """Return the net money per decision of the policy that logged: the mean of value less the logged arm's cost.
+
+    Nothing is weighted, so it holds whatever the propensities are.
+    """
+    return clustered_mean(_logged_rows(log), log.cluster)
+
+
 def difference(
-    log: LoggedDecisions, policy: FloatArray, other: FloatArray, method: Method = "doubly_robust"
+    log: LoggedDecisions, policy: FloatArray, other: FloatArray | None, method: Method = "doubly_robust"
 ) -> Estimate:
     """Return net money per decision of `policy` minus that of `other`, both by `method` on the same rows.
 
@@ -149,83 +122,61 @@ def difference(
     Args:
         log: the decisions.
         policy: shape (n, k), rows sum to 1.
-        other: shape (n, k), rows sum to 1.
+        other: shape (n, k), rows sum to 1; None: the policy that logged.
         method: the estimator.
 
     Raises:
         ValueError: a policy has the wrong shape or rows that do not sum to 1, or `method` is unknown.
     """
-    ours, theirs = _rows(method, log, policy, "policy"), _rows(method, log, other, "other")
+    ours = net_rows(method, log, policy, "policy")
+    theirs = _logged_rows(log) if other is None else net_rows(method, log, other, "other")
     if ours is None or theirs is None:
         return Estimate.undefined(len(log.value))
     return clustered_mean(ours - theirs, log.cluster)
 
 
-def overlap(log: LoggedDecisions, policy: FloatArray) -> Overlap:
-    """Return how much of `policy`, shape (n, k), the log supports; errors as in `ipw`."""
-    policy = _checked_policy("policy", policy, log.mu.shape)
-    weight = _weights(log, policy)
-    full = log.propensity.ndim == 2
-    return Overlap(
-        unsupported=float(policy[log.propensity == 0].sum() / len(policy)) if full else None,
-        effective_rows=effective_sample_size(weight),
-        matched_rows=int(np.count_nonzero(weight)),
-        max_weight=float(weight.max()),
-    )
+def net_rows(method: Method, log: LoggedDecisions, policy: FloatArray, name: str = "policy") -> FloatArray | None:
+    """Return net contributions, shape (n,): their mean is the estimate, their deviations its influence.
 
-
-def effective_sample_size(weights: FloatArray) -> float:
-    """Return (Σ w)² / Σ w², shape (n,): as many equal weights would say as much (Kish 1965).
-
-    >>> effective_sample_size(np.array([1.0, 1.0, 0.0])), effective_sample_size(np.zeros(3))
-    (2.0, 0.0)
+    None if undefined. Raises as `difference`; `name` is the policy's in messages.
     """
-    weights = checked_array("weights", weights, (len(weights),))
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+    if method not in _KERNELS:
+        raise ValueError(f"method: expected one of {', '.join(_KERNELS)}; got {method!r}")
+    policy = checked_policy(name, policy, log.mu.shape)
+    if method in ("ipw", "snips") and not importance(log, policy).any():
+        return None
+    return _KERNELS[method](log, policy) - charge(log, policy)
+
+
+def charge(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
+    """Return what the policy charges each row, money, shape (n,)."""
+    charged: FloatArray = (policy * log.cost).sum(axis=1)
+    return charged
 
 
 def _estimate(method: Method, log: LoggedDecisions, policy: FloatArray) -> Estimate:
-    rows = _rows(method, log, policy, "policy")
+    rows = net_rows(method, log, policy)
     return Estimate.undefined(len(log.value)) if rows is None else clustered_mean(rows, log.cluster)
 
 
-def _rows(method: Method, log: LoggedDecisions, policy: FloatArray, name: str) -> FloatArray | None:
-    """Net contributions: their mean is the estimate, their deviations its influence; None if undefined."""
-    if method not in _KERNELS:
-        raise ValueError(f"method: expected one of {', '.join(_KERNELS)}; got {method!r}")
-    policy = _checked_policy(name, policy, log.mu.shape)
-    if method != "doubly_robust" and not _weights(log, policy).any():
-        return None
-    charge: FloatArray = (policy * log.cost).sum(axis=1)
-    return _KERNELS[method](log, policy) - charge
-
-
-def _checked_policy(name: str, policy: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    policy = checked_array(name, policy, shape)
-    wrong = np.flatnonzero((np.abs(policy.sum(axis=1) - 1) > 1e-6) | (policy.min(axis=1) < 0))
-    if len(wrong):
-        raise ValueError(
-            f"{name}: expected probabilities whose rows sum to 1; got {policy[wrong[0]].tolist()} "
-            f"in row {wrong[0]}, {len(wrong)} such rows"
-        )
-    return policy
-
-
-def _weights(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
-    chosen = policy[np.arange(len(log.arm)), log.arm]
-    weights: FloatArray = chosen / logged_propensity(log.arm, log.propensity)
-    return weights
+def _logged_rows(log: LoggedDecisions) -> FloatArray:
+    rows: FloatArray = log.value - log.cost[np.arange(len(log.arm)), log.arm]
+    return rows
 
 
 def _ipw_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
-    return _weights(log, policy) * log.value
+    return importance(log, policy) * log.value
 
 
 def _snips_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
-    weight = _weights(log, policy)
+    weight = importance(log, policy)
     ratio = float((weight * log.value).sum() / weight.sum())
     rows: FloatArray = ratio + weight * (log.value - ratio) / weight.mean()
+    return rows
+
+
+def _direct_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
+    rows: FloatArray = (policy * log.mu).sum(axis=1)
     return rows
 
 
@@ -235,8 +186,25 @@ def _doubly_robust_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
     return rows
 
 
+def _corrected_rows(log: LoggedDecisions, policy: FloatArray, weight: FloatArray) -> FloatArray:
+    residual = log.value - log.mu[np.arange(len(log.arm)), log.arm]
+    return _direct_rows(log, policy) + weight * residual
+
+
+def _switch_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
+    weight = importance(log, policy)
+    return _corrected_rows(log, policy, np.where(weight <= CAP, weight, 0.0))
+
+
+def _clipped_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
+    return _corrected_rows(log, policy, np.minimum(importance(log, policy), CAP))
+
+
 _KERNELS: dict[Method, Callable[[LoggedDecisions, FloatArray], FloatArray]] = {
     "ipw": _ipw_rows,
     "snips": _snips_rows,
+    "direct": _direct_rows,
     "doubly_robust": _doubly_robust_rows,
+    "switch": _switch_rows,
+    "clipped": _clipped_rows,
 }

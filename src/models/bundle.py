@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..contracts.params import Params, parse_params
+from .boosting import Training
 from .churn import ChurnModel
 from .churn_curve import ChurnCurve
 from .encoding import Encoding
@@ -21,7 +22,8 @@ from .success import success_probabilities
 from .uplift import UpliftModel
 
 # How a run is computed and reported, and where its source lies, decides nothing: the bundle stays the same.
-_NOT_OF_THE_BUNDLE: Final[dict[str, Any]] = {"source": {"path"}, "engine": True, "memory_gb": True, "kpis": True}
+_NOT_OF_THE_BUNDLE: Final[dict[str, Any]] = {"source": {"path"}, "engine": True, "memory_gb": True, "kpis": True,
+                                          "gate": True}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,13 @@ class Bundle:
     digest: str = ""
     curve: ChurnCurve | None = None
     margin: Margin | None = None
+
+    @property
+    def training(self) -> Training:
+        """How its boosted trees were grown."""
+        return Training(
+            self.params.learner, self.params.seed, self.params.threads, tuple(self.encoding.category_indexes)
+        )
 
     def predict(self, table: pd.DataFrame) -> Predictions:
         """Return predictions for a feature table; each row's depend on that row alone.

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.drift import SOME, STRONG, drift_level
+from ..contracts.params import Evaluation
+from ..evaluation.drift import drift_level
 from .formats import NOTHING, number, percent
 
 TOP = 15  # shown at once; the others are one click away
@@ -54,8 +55,8 @@ class FeaturePanel:
     drifts: tuple[str, ...]
     importances: tuple[str, ...]
     moved: tuple[str, ...]
-    some: float = SOME
-    strong: float = STRONG
+    some: float
+    strong: float
 
     @property
     def top(self) -> tuple[FeatureRow, ...]:
@@ -68,14 +69,14 @@ class FeaturePanel:
         return self.rows[TOP:]
 
 
-def feature_panel(
-    features: Sequence[Mapping[str, Any]], drift: Sequence[Mapping[str, Any]], gains: Mapping[str, Mapping[str, float]]
-) -> FeaturePanel:
+def feature_panel(features: Sequence[Mapping[str, Any]], drift: Sequence[Mapping[str, Any]],
+                  gains: Mapping[str, Mapping[str, float]], levels: Evaluation) -> FeaturePanel:  # fmt: skip
     """Return the table of a run's features.
 
     Args:
         features: declarations.
         drift: what evaluation.drift.feature_drift returned; features not in it have none.
+        levels: of drift.
         gains: total or share of gain by feature and model, `churn` and `uplift`; models without any are left out.
     """
     found = {each["name"]: each for each in drift}
@@ -84,10 +85,12 @@ def feature_panel(
     used = {model: by_name for model, by_name in shares.items() if by_name}
     ranked = sorted(features, key=lambda each: -sum(by_name.get(each["name"], 0.0) for by_name in used.values()))
     return FeaturePanel(
-        rows=tuple(_row(each, found.get(each["name"]), models, used) for each in ranked),
+        rows=tuple(_row(each, found.get(each["name"]), models, used, levels) for each in ranked),
         drifts=tuple(_MODELS[model] for model in models),
         importances=tuple(_MODELS[model] for model in used),
-        moved=tuple(sentence for model in models if (sentence := _moved(drift, model))),
+        moved=tuple(sentence for model in models if (sentence := _moved(drift, model, levels))),
+        some=levels.drift_some,
+        strong=levels.drift_strong,
     )
 
 
@@ -114,7 +117,7 @@ def window(days: int | None) -> str:
 
 
 def _row(feature: Mapping[str, Any], drift: Mapping[str, Any] | None, models: Sequence[str],
-         shares: Mapping[str, Mapping[str, float]]) -> FeatureRow:  # fmt: skip
+         shares: Mapping[str, Mapping[str, float]], levels: Evaluation) -> FeatureRow:  # fmt: skip
     training = drift["training"] if drift else {}
     return FeatureRow(
         name=feature["name"],
@@ -125,31 +128,31 @@ def _row(feature: Mapping[str, Any], drift: Mapping[str, Any] | None, models: Se
         missing=feature["missing"],
         absent_training=percent(training["churn"]["absent"] if "churn" in training else None),
         absent_now=percent(drift["absent"] if drift else None),
-        drift=tuple(_drift(training.get(model)) for model in models),
+        drift=tuple(_drift(training.get(model), levels) for model in models),
         importance=tuple(percent(by_name.get(feature["name"])) for by_name in shares.values()),
     )
 
 
-def _drift(found: Mapping[str, float] | None) -> tuple[str, str]:
+def _drift(found: Mapping[str, float] | None, levels: Evaluation) -> tuple[str, str]:
     if found is None:
         return NOTHING, ""
-    level = drift_level(found["psi"], found["noise"])
+    level = drift_level(found, levels)
     noise = f"noise {number(found['noise'], 3)}"
     return number(found["psi"], 3), noise if level == "none" else f"{level}; {noise}"
 
 
-def _moved(drift: Sequence[Mapping[str, Any]], model: str) -> str:
+def _moved(drift: Sequence[Mapping[str, Any]], model: str, levels: Evaluation) -> str:
     """Return a sentence that names the features that drifted strongly, the farthest first; empty where none did."""
     psi = {
         each["name"]: found["psi"]
         for each in drift
-        if (found := each["training"].get(model)) and drift_level(found["psi"], found["noise"]) == "strong"
+        if (found := each["training"].get(model)) and drift_level(found, levels) == "strong"
     }
     if not psi:
         return ""
     farthest = sorted(psi, key=lambda name: (-psi[name], name))
     more = f" and {len(psi) - _NAMED} more" if len(psi) > _NAMED else ""
     return (
-        f"Strong drift (PSI of {STRONG} or more) from the training rows of {_MODELS[model]}: "
+        f"Strong drift (PSI of {levels.drift_strong} or more) from the training rows of {_MODELS[model]}: "
         f"{', '.join(farthest[:_NAMED])}{more}."
     )

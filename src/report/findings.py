@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.scorecard import OURS
+from ..evaluation.policies import CHAMPION, CURRENT, OURS
 from .formats import interval, number, words
 
 PER = 1000  # stakeholders in the headline
@@ -17,6 +17,8 @@ MEANING_OF_POLICY = {
     "random": "an arm drawn at random from those allowed, the control included",
     "risk_ranking": "one arm for those likeliest to leave, as many as this policy treats",
     "response_ranking": "one arm for those of highest predicted value, as many as this policy treats",
+    CURRENT: "what was done in these decisions",
+    CHAMPION: "the registered policy, on decisions that it has not learned from",
 }
 
 

@@ -20,8 +20,10 @@ from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
+from .judged import Table
 from .kpis import KpiPage
 from .rules import limit_rows, rule_rows
+from .verdict import VerdictPage
 from .what_if import PlanPage
 
 TEMPLATE = "report.html"
@@ -47,6 +49,8 @@ class FinishedRun:
         kpis: of the relationships; None where they were not measured.
         plan: what other values of a limit would bring; None where that was not asked.
         churn: risk by other days, in parts, its value and what drives it; None where that was not measured.
+        judged: tables of how the gains were judged, and what they alarm of; may be empty.
+        verdict: of the gate; None where there is none.
         pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
     """
 
@@ -65,6 +69,9 @@ class FinishedRun:
     kpis: KpiPage | None = None
     plan: PlanPage | None = None
     churn: ChurnPage | None = None
+    verdict: VerdictPage | None = None
+    judged: Sequence[Table] = ()
+    alarms: Sequence[str] = ()
 
 
 def render_page(run: FinishedRun) -> str:
@@ -88,6 +95,9 @@ def render_page(run: FinishedRun) -> str:
         plan=run.plan,
         more=run.churn,
         unit_of=unit_of,
+        verdict=run.verdict,
+        judged=run.judged,
+        alarms=run.alarms,
         f=formats,
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
@@ -101,7 +111,9 @@ def render_page(run: FinishedRun) -> str:
         limits=limit_rows(run.account),
         rules=rule_rows(run.account),
         settings=list(settings(run.params)),
-        panel=feature_panel(run.features, run.drift, {"churn": run.importance, "uplift": run.outcome_importance}),
+        panel=feature_panel(
+            run.features, run.drift, {"churn": run.importance, "uplift": run.outcome_importance}, run.params.evaluation
+        ),
         top=top_features(run.importance, run.features),
         figures=_figures(run, policies, tallies),
     )

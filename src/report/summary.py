@@ -19,6 +19,7 @@ from .assigned import ArmTally, reasons_in
 from .findings import ChurnBaseline, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
 from .rules import limit_rows, rule_rows
+from .verdict import sentences
 
 LEAST_WIDTH = 100
 
@@ -33,6 +34,7 @@ class Summary:
         tallies: the assignments, counted per arm.
         account: what the rules did to them, rules.json.
         pilot: the sentence about the randomised pilot where there are no decisions; else empty.
+        verdict: verdict.json.
         report: where the page is, relative to the project's root.
         version: the registered version, where known.
     """
@@ -42,6 +44,7 @@ class Summary:
     tallies: Sequence[ArmTally]
     account: Mapping[str, Any]
     pilot: str
+    verdict: Mapping[str, Any]
     report: str
     version: str = ""
 
@@ -77,11 +80,13 @@ def _parts(summary: Summary) -> list[RenderableType]:
             _policies(uplift, params),
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
+    parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict))]
     parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
     parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
+    alias = params.registry.alias if summary.verdict["promoted"] else params.registry.challenger
     version = f" (version {summary.version})" if summary.version else ""
-    model = f"models:/{params.registry.model}@{params.registry.alias}{version}"
+    model = f"models:/{params.registry.model}@{alias}{version}"
     return [*parts, _heading("Where things are"), Text(f"report  {summary.report}"), Text(f"model   {model}")]
 
 

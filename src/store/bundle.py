@@ -67,7 +67,17 @@ def read_bundle(folder: Path) -> Bundle:
             raise ArtifactError(str(folder / name), f"content with sha256 {sha256[:12]}…", "other content", _AGAIN)
         text = content.decode()
         files[name] = json.loads(text) if name.endswith(".json") else text
-    return Bundle.from_files(files, _sha256(_read(folder / MANIFEST)))
+    return Bundle.from_files(files, bundle_digest(folder))
+
+
+def has_bundle(folder: Path) -> bool:
+    """Return whether a bundle lies there."""
+    return (folder / MANIFEST).is_file()
+
+
+def bundle_digest(folder: Path) -> str:
+    """Return the model digest of a bundle."""
+    return _sha256(_read(folder / MANIFEST))
 
 
 def bundle_hashes(folder: Path) -> dict[str, str]:

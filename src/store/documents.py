@@ -1,5 +1,6 @@
-"""JSON documents: keys in the order given, finite numbers only, the same content the same bytes."""
+"""JSON documents: keys in the order given, finite numbers only, the same content the same bytes; hashes of files."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -34,3 +35,8 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(str(path), "a document written by an earlier stage", "no file", "run `dvc repro`") from None
     except ValueError as fault:
         raise ArtifactError(str(path), "JSON", str(fault), "remove the file and run `dvc repro`") from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,13 +4,9 @@ Tracking is where MLFLOW_TRACKING_URI says, else an SQLite file in the project's
 text, JSON and Python source, no pickle.
 """
 
-import fcntl
-import logging
-import os
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,23 +20,18 @@ import pandas as pd
 from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
+from .connection import connected, tracking_uri
+from .registry import DIGEST, Standing, check_standing, point_aliases
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "scipy")
-_DIGEST_TAG = "rapport.model_digest"
-_QUIET_AND_BOUNDED = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server answers in seconds instead of minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where a bundle stands in the registry, and whether this call put it there."""
+    """Where a bundle stands in the registry, whether this call put it there, and the verdict in a sentence."""
 
     name: str
     version: str
@@ -48,66 +39,50 @@ class Published:
     run_id: str
     tracking_uri: str
     new: bool
+    reason: str
 
 
 @dataclass(frozen=True)
 class Record:
-    """What goes into the run beside the bundle: flat params and metrics, and files by artifact folder."""
+    """What goes into the run beside the bundle: flat params and metrics, files by artifact folder, and the verdict."""
 
     digest: str
+    standing: Standing
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     files: Mapping[str, Path]
 
 
-def tracking_uri(root: Path | None = None) -> str:
-    """Return the tracking address: the environment's, else an SQLite file in `root`, absolute."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root or Path.cwd()).resolve() / 'mlflow.db'}"
-
-
-@contextmanager
-def connected() -> Iterator["MlflowClient"]:
-    """Yield a client of the tracking store; a new SQLite store is created once, under a lock."""
-    for name, setting in _QUIET_AND_BOUNDED.items():
-        os.environ.setdefault(name, setting)
-    with warnings.catch_warnings():
-        import mlflow
-
-        warnings.simplefilter("ignore")  # after the import, which sets filters of its own; errors still come through
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        mlflow.set_tracking_uri(tracking_uri())
-        with Path(".mlflow.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            client = mlflow.MlflowClient()
-            client.search_experiments(max_results=1)
-        yield client
-
-
-def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Registry) -> Published:
-    """Put a bundle into the registry and point the alias at it; a bundle that is there already is not logged again.
+def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Registry,
+            by_hand: bool = False) -> Published:  # fmt: skip
+    """Put a bundle into the registry and point the alias of its verdict at it; one that is there is not logged again.
 
     Args:
         bundle: the bundle's folder.
         record: params, metrics and files of the run.
         example: some rows of the population's features, from which the model's signature is made.
-        registry: experiment, model name and alias.
+        registry: experiment, model name and aliases.
+        by_hand: make it champion whatever the verdict; a tag tells so.
 
     Raises:
-        ArtifactError: the code has changed since the bundle was made.
+        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given.
     """
     if bundle_code_digest(bundle) != code_digest():
         raise ArtifactError(
             str(bundle), "a bundle made by the present code", "one made by other code", "run `dvc repro`"
         )
     with connected() as client:
-        found = client.search_model_versions(f"name = '{registry.model}' and tags.`{_DIGEST_TAG}` = '{record.digest}'")
+        check_standing(client, registry, record.digest, record.standing)
+        found = client.search_model_versions(f"name = '{registry.model}' and tags.`{DIGEST}` = '{record.digest}'")
         if found:
             number, run_id = found[0].version, found[0].run_id
         else:
             number, run_id = _log(client, bundle, record, example, registry)
-        client.set_registered_model_alias(registry.model, registry.alias, number)
-        return Published(registry.model, str(number), registry.alias, str(run_id), tracking_uri(), not found)
+        if by_hand:
+            client.set_model_version_tag(registry.model, str(number), "rapport.promoted_by", "hand")
+        alias = point_aliases(client, registry, str(number), by_hand or record.standing.verdict["promoted"])
+        where = (registry.model, str(number), alias, str(run_id), tracking_uri())
+        return Published(*where, not found, record.standing.reason)
 
 
 def load_registered(uri: str) -> tuple[Any, str]:
@@ -156,7 +131,7 @@ def _log(client: "MlflowClient", bundle: Path, record: Record, example: pd.DataF
          registry: Registry) -> tuple[str, str]:  # fmt: skip
     import mlflow
 
-    tags = {_DIGEST_TAG: record.digest}
+    tags = {DIGEST: record.digest, **record.standing.tags}
     experiment = client.get_experiment_by_name(registry.experiment)
     experiment_id = (
         experiment.experiment_id if experiment else client.create_experiment(registry.experiment, _artifacts())

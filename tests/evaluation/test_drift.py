@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rapport.contracts.params import Evaluation
 from rapport.evaluate import main as evaluate
 from rapport.evaluation.drift import (
     BINS,
@@ -39,7 +40,7 @@ def measured(feature, before, now, rows=None):
 
 def level(feature, before, now):
     found = measured(feature, before, now)
-    return drift_level(found["psi"], found["noise"])
+    return drift_level(found, Evaluation())
 
 
 def test_the_index_by_hand():
@@ -153,7 +154,8 @@ def test_a_large_index_of_few_rows_is_noise():
     before, now = np.repeat([0.0, 1.0], 5), np.repeat([0.0, 1.0], [1, 9])
     found = measured(NUMBER, before, now)
     assert 0.25 < found["psi"] < found["noise"]
-    assert drift_level(found["psi"], found["noise"]) == "none"
+    assert drift_level(found, Evaluation()) == "none"
+    assert drift_level({**found, "noise": 0.0}, Evaluation(drift_some=0.6, drift_strong=0.9)) == "some"
     assert level(NUMBER, np.repeat(before, 100), np.repeat(now, 100)) == "strong"
 
 
@@ -194,7 +196,7 @@ def test_the_order_of_the_rows_is_no_matter_and_the_result_is_json():
 
 def test_evaluate_measures_the_drift_of_every_feature(small_run, tmp_path, monkeypatch):
     """The opted-out are left out, and churn is compared with the snapshots it was learned from."""
-    for name in ("features", "out_of_fold"):
+    for name in ("tables", "features", "bundle", "out_of_fold"):
         shutil.copytree(small_run / "data" / name, tmp_path / "data" / name)
     shutil.copy(small_run / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -7,14 +7,16 @@ import pytest
 from scipy import stats
 
 from rapport.evaluation.estimate import Z95, Estimate, clustered_mean
+from rapport.evaluation.log import LoggedDecisions, effective_sample_size, overlap
 from rapport.evaluation.policy_value import (
-    LoggedDecisions,
+    clipped,
     difference,
+    direct,
     doubly_robust,
-    effective_sample_size,
     ipw,
-    overlap,
+    logged_policy,
     snips,
+    switch,
 )
 from rapport.models.scores import doubly_robust_scores
 
@@ -333,7 +335,7 @@ def test_a_policy_that_is_none_is_refused(policy, message):
 def test_difference_names_the_policy_and_the_method_at_fault():
     with pytest.raises(ValueError, match=r"other: expected shape \(6, 2\)"):
         difference(six_rows(), SIX_POLICY, SIX_POLICY[:5])
-    with pytest.raises(ValueError, match="method: expected one of ipw, snips, doubly_robust; got 'dm'"):
+    with pytest.raises(ValueError, match=r"method: expected one of ipw, snips, direct, .*; got 'dm'"):
         difference(six_rows(), SIX_POLICY, SIX_POLICY, method="dm")
     assert difference(six_rows(), SIX_POLICY, SIX_POLICY).value == 0.0
 
@@ -350,3 +352,59 @@ def test_a_difference_is_clustered_too():
     nobody = np.eye(3)[np.zeros(300, dtype=int)]
     once = difference(log, OURS[x], nobody)
     assert difference(twice, np.repeat(OURS[x], 2, axis=0), np.repeat(nobody, 2, axis=0)).se == pytest.approx(once.se)
+
+
+def rare(**changes):
+    """Weights of the policy that always gives arm 1: 2, 20, 20, 0."""
+    log = {
+        "value": np.array([6.0, 3.0, 9.0, 1.0]),
+        "arm": np.array([1, 1, 1, 0]),
+        "propensity": np.array([[0.5, 0.5], [0.95, 0.05], [0.95, 0.05], [0.5, 0.5]]),
+        "cost": np.tile([0.0, 1.0], (4, 1)),
+        "mu": np.tile([2.0, 5.0], (4, 1)),
+        "cluster": np.arange(4),
+    }
+    return LoggedDecisions(**(log | changes))
+
+
+ALWAYS = np.eye(2)[[1, 1, 1, 1]]
+
+
+def test_direct_switch_and_clipped_by_hand():
+    # model 5 − 1 everywhere; residuals 1, −2, 4; weights 2, 20, 20, of which 10 is the most
+    assert direct(rare(), ALWAYS).value == pytest.approx(4.0)
+    assert switch(rare(), ALWAYS).value == pytest.approx(4 + 2 * 1 / 4)
+    assert clipped(rare(), ALWAYS).value == pytest.approx(4 + (2 * 1 - 10 * 2 + 10 * 4) / 4)
+    assert doubly_robust(rare(), ALWAYS).value == pytest.approx(4 + (2 * 1 - 20 * 2 + 20 * 4) / 4)
+    rows = np.array([4 + 2, 4 - 20, 4 + 40, 4.0])
+    assert clipped(rare(), ALWAYS).se == pytest.approx(rows.std(ddof=1) / 2)
+
+
+def test_a_weight_of_just_the_cap_counts_in_full():
+    log = rare(propensity=np.array([[0.5, 0.5], [0.9, 0.1], [0.9, 0.1], [0.5, 0.5]]))
+    assert switch(log, ALWAYS).value == pytest.approx(doubly_robust(log, ALWAYS).value)
+    assert clipped(log, ALWAYS).value == pytest.approx(doubly_robust(log, ALWAYS).value)
+
+
+def test_without_large_weights_all_corrections_agree():
+    x, log = draw(np.random.default_rng(12))
+    for estimator in (switch, clipped):
+        assert estimator(log, OURS[x]).value == pytest.approx(doubly_robust(log, OURS[x]).value)
+
+
+def test_the_logged_policy_is_a_plain_mean_and_can_be_compared():
+    log = six_rows()
+    earned = np.array([5.0, 2.0, 1.0, 7.0, 2.0, 4.0])  # value less 1 where arm 1 was given
+    found = logged_policy(log)
+    assert (found.value, found.se) == (pytest.approx(3.5), pytest.approx(earned.std(ddof=1) / np.sqrt(6)))
+    rows = np.array([6.0, 0, 4, 2, 2, 6]) - earned  # doubly robust rows of the policy, by hand above
+    ahead = difference(log, SIX_POLICY, None)
+    assert (ahead.value, ahead.se) == (pytest.approx(rows.mean()), pytest.approx(rows.std(ddof=1) / np.sqrt(6)))
+
+
+def test_part_of_a_log_is_a_log():
+    rows = np.array([True, False, True, True, False, False])
+    part = six_rows().take(rows)
+    assert part.value.tolist() == [6.0, 1.0, 8.0]
+    assert part.arm.tolist() == [1, 0, 1]
+    assert part.cluster.tolist() == [0, 1, 2]

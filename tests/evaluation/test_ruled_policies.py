@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from rapport.evaluation.policy_value import LoggedDecisions
-from rapport.evaluation.scorecard import OURS, Held, policies, policy_scorecard
+from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.policies import OURS, Held, policies
+from rapport.evaluation.policy_scorecard import policy_scorecard
 from rapport.policy.limits import Constraints, at_least, at_most
 
 ROWS = 60

@@ -13,7 +13,8 @@ from projects import inside, make_project
 from rapport.store.documents import read_json
 from rapport.store.project import OUT_OF_FOLD, load_params
 
-OUTPUTS = ("tables", "features", "kpis", "bundle", "out_of_fold", "evaluation", "assignments", "risk", "plan", "report")
+OUTPUTS = ("tables", "features", "kpis", "bundle", "out_of_fold", "evaluation", "gate", "assignments", "risk", "plan",
+           "report")  # fmt: skip
 
 
 def dvc(folder: Path, *words: str) -> str:
@@ -44,9 +45,9 @@ def test_repro_is_complete_and_forced_repro_is_byte_identical(tmp_path: Path) ->
     assert {name.split("/")[1] for name in first} == set(OUTPUTS)
     again = dvc(project, "repro")
     assert "Running stage" not in again
-    assert again.count("didn't change, skipping") == 8
+    assert again.count("didn't change, skipping") == 9
     forced = dvc(project, "repro", "--force")
-    assert forced.count("Running stage") == 8
+    assert forced.count("Running stage") == 9
     assert digests(project) == first
 
 

@@ -1,16 +1,34 @@
 """The registered bundle: found again by its digest, and the same answers where the project is not installed."""
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from projects import inside
+from rapport import evaluate, gate
+from rapport.challenge import challenge
 from rapport.contracts.errors import ArtifactError, InputError
+from rapport.publish import publish_run
+from rapport.store.bundle import bundle_digest, has_bundle, read_bundle, write_bundle
+from rapport.store.connection import connected
+from rapport.store.documents import file_digest, read_json
 from rapport.store.frames import read_frame
-from rapport.store.project import ASSIGNMENTS, FEATURES, load_params
+from rapport.store.project import (
+    ASSIGNMENTS,
+    BUNDLE,
+    CHAMPION,
+    FEATURES,
+    OUT_OF_FOLD,
+    VERDICT,
+    load_params,
+    overlay_params,
+)
+from rapport.store.tracking import Published
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
 
@@ -34,8 +52,6 @@ assert "rapport" not in sys.modules
 @pytest.fixture(scope="module")
 def published(small_run: Path) -> Path:
     """The small run, published into its own folder."""
-    from rapport.publish import publish_run
-
     with pytest.MonkeyPatch.context() as patch, inside(small_run):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert publish_run(load_params()).new
@@ -43,13 +59,95 @@ def published(small_run: Path) -> Path:
 
 
 def test_publishing_again_changes_nothing(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rapport.publish import publish_run
-
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with inside(published):
         again = publish_run(load_params())
     assert not again.new
     assert again.version == "1"
+
+
+def settle(project: Path, iteration: int) -> Published:
+    """Make the bundle one of an iteration, with another digest, and take it through challenge, gate and publish."""
+    params = overlay_params({"clock.iteration": iteration}, project / "params.yaml")
+    with inside(project):
+        write_bundle(BUNDLE, replace(read_bundle(BUNDLE), params=params))
+        challenge(params)
+        evaluate.main()
+        gate.main()
+        return publish_run(params)
+
+
+def aliases(project: Path) -> dict[str, str]:
+    with inside(project), connected() as client:
+        return {name: str(number) for name, number in client.get_registered_model("rapport").aliases.items()}
+
+
+def test_a_challenger_without_proof_leaves_the_champion_in_place(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    first = bundle_digest(project / BUNDLE)
+    found = settle(project, 2)
+    assert (found.version, found.alias) == ("2", "challenger")
+    assert aliases(project) == {"champion": "1", "challenger": "2"}
+    verdict = read_json(project / VERDICT)
+    assert (verdict["outcome"], verdict["champion"], verdict["look"]) == ("no_proof", first, 1)
+    assert verdict["refresh"]
+    assert "champion" in verdict["unbeaten"]  # it has learned from every decision there is
+    with inside(project), connected() as client:
+        tags = client.get_model_version("rapport", "2").tags
+        run = client.get_run(found.run_id).data
+    assert tags["rapport.verdict"] == run.tags["rapport.verdict"] == "no_proof"
+    assert tags["rapport.data.out_of_fold"] == file_digest(project / OUT_OF_FOLD / "uplift.parquet")
+    assert tags["rapport.champion"] == first
+    assert run.metrics["gate.rivals.nobody.bound"] == verdict["rivals"]["nobody"]["bound"]
+
+    again = settle(project, 2)  # the same iteration again: same champion, same look, nothing new
+    assert (again.new, again.alias, read_json(project / VERDICT)) == (False, "challenger", verdict)
+
+    with inside(project):
+        assert publish_run(load_params(), by_hand=True).alias == "champion"
+        assert publish_run(load_params()).alias == "champion"  # people's word stands
+    assert aliases(project) == {"champion": "2"}
+    with inside(project):
+        assert challenge(load_params()) == first  # what iteration 2 has to beat is what decided before it
+    settle(project, 3)
+    verdict = read_json(project / VERDICT)
+    assert verdict["look"] == 2
+    with inside(project), connected() as client:
+        assert verdict["champion"] == client.get_model_version("rapport", "2").tags["rapport.model_digest"]
+
+
+def test_a_verdict_given_before_the_registry_changed_is_refused(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    params = overlay_params({"clock.iteration": 2}, project / "params.yaml")
+    with inside(project), pytest.raises(ArtifactError, match=r"expected one against the champion .*, look 1; got one "
+                                        r"against no champion, look 1"):  # fmt: skip
+        publish_run(params)
+    with inside(project):
+        challenge(params)
+        evaluate.main()
+        gate.main()
+        assert not publish_run(params).new
+
+
+def test_a_champion_of_another_source_is_none_to_beat(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    with inside(project):
+        assert challenge(overlay_params({"clock.iteration": 2})) == bundle_digest(BUNDLE)
+        assert has_bundle(CHAMPION)
+        assert challenge(overlay_params({"source.kind": "files"})) is None
+        assert not has_bundle(CHAMPION)
 
 
 def test_a_consumer_without_the_project_decides_as_assign_did(published: Path, tmp_path: Path) -> None:
@@ -105,7 +203,6 @@ def test_an_unknown_model_is_one_clear_line(published: Path, tmp_path: Path, mon
 
 
 def test_a_bundle_of_other_code_is_not_published(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rapport.publish import publish_run
     from rapport.store import tracking
 
     monkeypatch.setattr(tracking, "code_digest", lambda: "other")

@@ -17,7 +17,8 @@ from rapport.contracts.schemas import assignments_schema
 from rapport.store.frames import read_frame
 from rapport.store.project import ASSIGNMENTS, EVALUATION, FEATURES, OUT_OF_FOLD, TABLES, load_params
 
-POLICIES = ["rapport", "nobody", "best_single_arm", "random", "risk_ranking", "response_ranking"]
+POLICIES = ["rapport", "nobody", "best_single_arm", "random", "risk_ranking", "response_ranking",
+            "current_policy"]  # fmt: skip
 
 
 def test_assignments_keep_the_contract(small_run: Path) -> None:

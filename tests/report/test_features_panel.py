@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rapport.evaluation.drift import SOME, STRONG
+from rapport.contracts.params import Evaluation
 from rapport.report.features import TOP, feature_panel, gain_shares
 from rapport.report.page import render_page
 
@@ -48,7 +48,7 @@ def section(page):
 
 def test_features_stand_by_what_the_models_use_them_and_then_as_declared():
     features = [declared(name) for name in "abcd"]
-    panel = feature_panel(features, [], {"churn": {"a": 1.0, "b": 3.0}, "uplift": {"c": 1.0}})
+    panel = feature_panel(features, [], {"churn": {"a": 1.0, "b": 3.0}, "uplift": {"c": 1.0}}, Evaluation())
     assert [row.name for row in panel.rows] == ["c", "b", "a", "d"]
     assert [row.importance for row in panel.rows] == [("–", "100.0 %"), ("75.0 %", "–"), ("25.0 %", "–"), ("–", "–")]
     assert panel.importances == ("churn", "outcomes")
@@ -56,7 +56,7 @@ def test_features_stand_by_what_the_models_use_them_and_then_as_declared():
 
 
 def test_without_a_model_that_ranks_the_order_is_that_of_the_declarations():
-    panel = feature_panel([declared(name) for name in "ba"], [], {"churn": {}, "uplift": {"a": 0.0}})
+    panel = feature_panel([declared(name) for name in "ba"], [], {"churn": {}, "uplift": {"a": 0.0}}, Evaluation())
     assert [row.name for row in panel.rows] == ["b", "a"]
     assert panel.importances == ()
 
@@ -71,14 +71,14 @@ def test_models_count_alike_whatever_the_unit_of_their_gain():
 @pytest.mark.parametrize(
     ("psi", "noise", "told"),
     [
-        (STRONG, 0.01, "strong; noise 0.010"),
-        (SOME, 0.01, "some; noise 0.010"),
+        (0.25, 0.01, "strong; noise 0.010"),
+        (0.1, 0.01, "some; noise 0.010"),
         (0.09, 0.01, "noise 0.010"),
         (0.9, 0.9, "noise 0.900"),
     ],
 )
 def test_drift_says_no_more_than_its_noise(psi, noise, told):
-    panel = feature_panel([declared("a")], [drifted("a", psi, noise, ("churn",))], {})
+    panel = feature_panel([declared("a")], [drifted("a", psi, noise, ("churn",))], {}, Evaluation())
     assert panel.drifts == ("churn",)
     assert panel.rows[0].drift == ((f"{psi:.3f}", told),)
     assert (panel.rows[0].absent_training, panel.rows[0].absent_now) == ("50.0 %", "25.0 %")
@@ -87,8 +87,9 @@ def test_drift_says_no_more_than_its_noise(psi, noise, told):
 
 def test_what_moved_farthest_is_named_first_and_the_rest_counted():
     names = "abcdefg"
-    drift = [drifted(name, STRONG + at / 10, models=("churn",)) for at, name in enumerate(names)]
-    panel = feature_panel([declared(name) for name in names], [*drift, drifted("still", 0.0, models=("churn",))], {})
+    drift = [drifted(name, 0.25 + at / 10, models=("churn",)) for at, name in enumerate(names)]
+    drift.append(drifted("still", 0.0, models=("churn",)))
+    panel = feature_panel([declared(name) for name in names], drift, {}, Evaluation())
     assert panel.moved == (
         "Strong drift (PSI of 0.25 or more) from the training rows of churn: g, f, e, d, c and 2 more.",
     )

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,10 +11,13 @@ from rich.console import Console
 from rapport.report.assigned import tally
 from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summary
 
+VERDICT = {"outcome": "no_policy", "promoted": True, "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}}
+
 
 @pytest.fixture
 def summary(params, metrics, assignments, account):
-    return Summary(params, metrics, tally(assignments, account["spend"]), account, "", "data/report/report.html", "7")
+    tallies = tally(assignments, account["spend"])
+    return Summary(params, metrics, tallies, account, "", VERDICT, "data/report/report.html", "7")
 
 
 def printed(summary, terminal=False):
@@ -52,10 +56,13 @@ def test_it_tells_the_run(summary):
 def test_without_decisions_it_tells_the_pilot(summary, metrics):
     pilot = "no logged decisions: uplift needs a randomised pilot of 1,200 stakeholders"
     without = Summary(
-        summary.params, {"churn": metrics["churn"]}, summary.tallies, summary.account, pilot, summary.report
+        summary.params, {"churn": metrics["churn"]}, summary.tallies, summary.account, pilot, VERDICT, summary.report
     )
     assert f"{pilot}." in lines(without)
     assert "model models:/rapport@champion" in lines(without)
+    unproven = replace(without, verdict={**VERDICT, "outcome": "no_proof", "promoted": False})
+    assert "model models:/rapport@challenger" in lines(unproven)
+    assert "No proof, the champion stays: there are no decisions to judge by." in lines(unproven)
     assert not any("nobody" in line for line in lines(without))
 
 
@@ -71,14 +78,7 @@ def test_it_is_the_same_every_time(summary):
 def test_markup_in_the_data_is_text(summary):
     name = "[red]:smile: keep[/red]"
     decision = summary.params.decision.model_copy(update={"policy": name})
-    loud = Summary(
-        summary.params.model_copy(update={"decision": decision}),
-        summary.metrics,
-        summary.tallies,
-        summary.account,
-        "",
-        "r",
-    )
+    loud = replace(summary, params=summary.params.model_copy(update={"decision": decision}))
     assert any(line.startswith(name) for line in lines(loud))
     loud.metrics["churn"]["baselines"]["best_single_feature"]["what"] = name
     assert any(line.endswith(f": {name}") for line in lines(loud))

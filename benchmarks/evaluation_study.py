@@ -1,0 +1,230 @@
+"""Whether the evaluation can be fooled: error and power of the gate, coverage of intervals, verdicts on real data.
+
+    python benchmarks/evaluation_study.py --data path/to/datasets --out docs/benchmarks/evaluation.json
+
+`make evaluation-study` runs it; all chance is seeded. `--only` names parts; the others keep their figures in the file.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from evaluation_real import hillstrom, open_bandit, starbucks  # type: ignore[import-not-found]
+from evaluation_worlds import (  # type: ignore[import-not-found]
+    ARMS,
+    Draw,
+    Floats,
+    World,
+    draw,
+    expected,
+    held,
+    lines,
+    out_of_fold,
+    predicted,
+    together,
+)
+from sklearn.linear_model import LogisticRegression
+
+from rapport.contracts.params import Gate
+from rapport.evaluation.bootstrap import resampled
+from rapport.evaluation.estimate import Estimate, clustered_mean
+from rapport.evaluation.gate import Verdict, compare, judge
+from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.policies import CHAMPION, OURS, Held, chosen, policies
+from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
+from rapport.models.scores import doubly_robust_scores
+from rapport.policy.limits import Constraints
+
+GATE = Gate()
+PEOPLE, LOOKS, WORLDS = 200, 3, 1000
+DIFFERENT = World(level=(6.0, 5.0, 4.0), spread=12.0, cost=3.0)
+NULLS = {
+    "no arm does anything, none costs": World(),
+    "one arm is best for everyone": World(level=(4.0, 1.0, 0.0), cost=1.0),
+    "the champion is as good": DIFFERENT,
+}
+BLUR = 6.0  # of what champion and challenger know, where one is as good as the other
+Views = Callable[[list[Draw], np.random.Generator], tuple[Floats, Floats]]
+
+
+def gains(data: Held, champion: Floats, fresh: np.ndarray) -> dict[str, Estimate]:
+    """Return the challenger's paired gain over every rival, over the champion on fresh rows only."""
+    log, compared = data.log, policies(data)[0]
+    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu) - log.cost
+    rows = {name: (policy * net).sum(axis=1) for name, policy in compared.items()}
+    found = {name: clustered_mean(rows[OURS] - theirs, log.cluster) for name, theirs in rows.items() if name != OURS}
+    found["current_policy"] = difference(log, compared[OURS], None)
+    theirs = (chosen(champion, log.cost, Constraints())[0] * net).sum(axis=1)
+    late = np.unique(log.cluster[fresh], return_inverse=True)[1]
+    return found | {CHAMPION: clustered_mean((rows[OURS] - theirs)[fresh], late)}
+
+
+def look(parts: list[Draw], number: int, views: Views, rng: np.random.Generator) -> Verdict:
+    """Return the verdict of a look at all parts, of which the champion has seen all but the last."""
+    data = together(parts)
+    mu, fold = out_of_fold(data)
+    challenger, champion = views(parts, rng)
+    fresh = np.arange(len(data.value)) >= len(data.value) - len(parts[-1].value)
+    ours = mu - mu[:, :1] - data.cost if challenger is None else challenger
+    return judge(gains(held(data, mu, fold, ours), champion, fresh), CHAMPION, number, GATE)
+
+
+def learned(parts: list[Draw], rng: np.random.Generator) -> tuple[Floats | None, Floats]:
+    """The challenger is what all data teach out of fold, the champion what those before the last part taught."""
+    before, data = together(parts[:-1]), together(parts)
+    value = predicted(lines(before, np.ones(len(before.value), dtype=bool)), data.x)
+    return None, value - value[:, :1] - data.cost
+
+
+def blurred(challenger: float, champion: float) -> Views:
+    """Both know the true gains but for noise of their own."""
+
+    def views(parts: list[Draw], rng: np.random.Generator) -> tuple[Floats, Floats]:
+        truth = together(parts).gain
+        both = [truth + rng.normal(0, sd, truth.shape) for sd in (challenger, champion)]
+        for view in both:
+            view[:, 0] = 0.0
+        return both[0], both[1]
+
+    return views
+
+
+def null_worlds() -> dict[str, object]:
+    """Return how often a challenger that is worth no more than a rival is promoted in any of some looks."""
+    found = {}
+    for at, (name, world) in enumerate(NULLS.items()):
+        views = blurred(BLUR, BLUR) if name == "the champion is as good" else learned
+        first, ever, naive = 0, 0, 0
+        for seed in range(WORLDS):
+            rng = np.random.default_rng([101 + at, seed])
+            parts, verdicts = [draw(world, PEOPLE, rng)], []
+            for number in range(1, LOOKS + 1):
+                parts.append(draw(world, PEOPLE, rng))
+                verdicts.append(look(parts, number, views, rng))
+            first += verdicts[0].promoted
+            ever += any(each.promoted for each in verdicts)
+            naive += any(_ahead_of_all(each) for each in verdicts)
+        found[name] = {"worlds": WORLDS, "looks": LOOKS, "promoted_at_first_look": first / WORLDS,
+                       "promoted_ever": ever / WORLDS, "best_point_estimate_ever": naive / WORLDS}  # fmt: skip
+    return found
+
+
+def _ahead_of_all(verdict: Verdict) -> bool:
+    """What choosing by point estimates would have promoted."""
+    return all((each.gain.value or 0.0) > 0 for each in verdict.rivals.values())
+
+
+def power() -> dict[str, object]:
+    """Return how often a challenger is promoted whose gain over every rival is at least twice the detectable one."""
+    views, rng = blurred(1.0, 30.0), np.random.default_rng(201)
+    large = [draw(DIFFERENT, 30_000, rng) for _ in range(2)]
+    data = together(large)
+    mu, fold = out_of_fold(data)
+    ours, champion = views(large, rng)
+    everyone = np.ones(len(data.value), dtype=bool)
+    truth = gains(held(data, mu, fold, ours), champion, everyone)
+    # The champion has only the fresh half of the rows, so it needs as many people again.
+    needed = {name: compare(gain, 0.0, 1, GATE).rows_needed or 0 for name, gain in truth.items()}
+    # A gain of twice the detectable one takes four times the rows by which it is just detectable.
+    rows = 4 * max({**needed, CHAMPION: 2 * needed[CHAMPION]}.values())
+    people = int(np.ceil(rows / 2 / 2))  # two parts, two decisions per person on average
+    promoted = 0
+    for seed in range(WORLDS):
+        rng = np.random.default_rng([202, seed])
+        parts = [draw(DIFFERENT, people, rng) for _ in range(2)]
+        promoted += look(parts, 1, views, rng).promoted
+    return {"worlds": WORLDS, "people": 2 * people, "promoted": promoted / WORLDS,
+            "gains": {name: round(float(gain.value or 0.0), 3) for name, gain in truth.items()}}  # fmt: skip
+
+
+REAL = {"open_bandit": (open_bandit, "open_bandit"), "hillstrom": (hillstrom, "hillstrom"),
+        "starbucks": (starbucks, "starbucks_rewards")}  # fmt: skip
+DESIGNS = {
+    "randomised": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, logging="randomised", most=1), "logged"),
+    "targeted": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, most=1), "logged"),
+    "estimated propensity": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, most=1), "estimated"),
+    "clustered": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, mood=30.0, most=5), "logged"),
+}
+DRAWS, ROWS = 500, 1000
+RULE = np.random.default_rng(6).normal(0, 1.5, (4, ARMS))
+
+
+def rule(x: Floats) -> Floats:
+    """Return the stochastic policy that is valued, (n, ARMS)."""
+    share = np.exp(2 * (x @ RULE))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
+def coverage() -> dict[str, object]:
+    """Return by design how often 95 % intervals of each estimator hold the truth."""
+    found = {}
+    for at, (name, (world, propensity)) in enumerate(DESIGNS.items()):
+        truth, ahead = _true_value(world)
+        hits: dict[str, list[bool]] = {}
+        for seed in range(DRAWS):
+            data = draw(world, ROWS * 2 // (world.most + 1), np.random.default_rng([301 + at, seed]))
+            mu, fold = out_of_fold(data)
+            shares = data.propensity if propensity == "logged" else _estimated(data, fold)
+            log = LoggedDecisions(data.value, data.arm, shares, data.cost, mu, data.person)
+            policy = rule(data.x)
+            nobody = np.eye(ARMS)[np.zeros(len(policy), dtype=int)]
+            estimates = {each.__name__: each(log, policy) for each in (ipw, snips, doubly_robust)}
+            estimates["doubly_robust_gain"] = difference(log, policy, nobody)
+            estimates["doubly_robust_bootstrap"] = resampled(log, policy, "doubly_robust", seed, 100)
+            for key, each in estimates.items():
+                target = ahead if key.endswith("gain") else truth
+                hits.setdefault(key, []).append((each.low or 0.0) <= target <= (each.high or 0.0))
+        found[name] = {"draws": DRAWS, **{key: round(float(np.mean(each)), 4) for key, each in hits.items()}}
+    return found
+
+
+def _true_value(world: World) -> tuple[float, float]:
+    """Return the policy's expected net value and its gain over nobody, over half a million people."""
+    rng = np.random.default_rng(7)
+    value, ahead = [], []
+    for _ in range(10):
+        x = rng.normal(size=(50_000, 4))
+        mean = expected(world, x)
+        net = (rule(x) * (mean - np.array([0.0, *[world.cost] * (ARMS - 1)]))).sum(axis=1)
+        value.append(net.mean())
+        ahead.append((net - mean[:, 0]).mean())
+    return float(np.mean(value)), float(np.mean(ahead))
+
+
+def _estimated(data: Draw, fold: np.ndarray) -> Floats:
+    """Return propensities by a multinomial regression on other folds."""
+    found = np.empty_like(data.propensity)
+    for k in np.unique(fold):
+        model = LogisticRegression(C=10.0, max_iter=200).fit(data.x[fold != k], data.arm[fold != k])
+        found[fold == k] = model.predict_proba(data.x[fold == k])
+    return np.maximum(found, 0.01) / np.maximum(found, 0.01).sum(axis=1, keepdims=True)
+
+
+def main() -> None:
+    """Run the parts asked for and write their figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=None, help="folder of the public datasets; none: no real logs")
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/evaluation.json"))
+    parser.add_argument("--only", nargs="*", default=None)
+    asked = parser.parse_args()
+    parts: dict[str, Callable[[], dict[str, object]]] = {
+        "null_worlds": null_worlds,
+        "power": power,
+        "coverage": coverage,
+    }
+    if asked.data is not None:
+        parts |= {name: partial(study, asked.data / folder) for name, (study, folder) in REAL.items()}
+    figures = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    for name in asked.only or parts:
+        started = time.process_time()
+        figures[name] = parts[name]()
+        print(name, f"{time.process_time() - started:.0f} CPU-seconds", json.dumps(figures[name]), flush=True)
+        asked.out.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The value of our policy from out-of-fold predictions, beside every baseline and the champion, net money per decision.
+
+The limits of the assignment hold for the evaluated decisions in proportion to their number over the population's, the
+upper ones for the baselines too. The champion is compared on the decisions that it has not learned from, where alone it
+is as much a stranger to the outcomes as we are.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .calibration import propensity_log_loss
+from .estimate import Estimate
+from .incumbent import Incumbent
+from .log import LoggedDecisions, Overlap, overlap
+from .policies import CHAMPION, CURRENT, OURS, Floats, Held, chosen, policies
+from .policy_value import clipped, difference, direct, doubly_robust, ipw, logged_policy, snips, switch
+
+_ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "direct": direct, "switch": switch,
+               "clipped": clipped}  # fmt: skip
+
+
+def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | None = None) -> dict[str, Any]:
+    """Return value, difference to ours, arms and overlap of every policy, and the quality of the propensities.
+
+    Args:
+        held: n out-of-fold decisions.
+        names: of the arms.
+        incumbent: the champion; None where there is none.
+    """
+    compared, left_out = policies(held)
+    found = {name: _policy(held.log, policy, compared[OURS], names) for name, policy in compared.items()}
+    found[CURRENT] = _current(held.log, compared[OURS], names)
+    if incumbent is not None:
+        found[CHAMPION] = _champion(held, incumbent, names)
+    return {
+        "decisions": len(held.log.value),
+        "stakeholders": len(np.unique(held.log.cluster)),
+        "limits_left_out": left_out,
+        "policies": found,
+        "propensity": {
+            "logged": int(held.propensity_logged.sum()),
+            "estimated": int((~held.propensity_logged).sum()),
+            "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
+        },
+    }
+
+
+def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return our paired gain over each rival of a scorecard, by name."""
+    policies = scorecard["policies"]
+    return {name: Estimate(**found["ours_minus_this"]) for name, found in policies.items() if name != OURS}
+
+
+def _champion(held: Held, incumbent: Incumbent, names: tuple[str, ...]) -> Mapping[str, Any]:
+    fresh = incumbent.fresh
+    if not fresh.any():
+        nothing = Estimate.undefined(0).as_dict()
+        shares = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
+        return {**dict.fromkeys((*_ESTIMATORS, "ours_minus_this"), nothing), "arm_shares": shares,
+                "cost_per_decision": 0.0, "overlap": Overlap(None, 0.0, 0, 0.0).as_dict()}  # fmt: skip
+    log = held.log.take(fresh)
+    ours, theirs = (chosen(each[fresh], log.cost, incumbent.constraints)[0] for each in (held.worth, incumbent.worth))
+    return _policy(log, theirs, ours, names)
+
+
+def _policy(log: LoggedDecisions, policy: Floats, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:
+    return {
+        **{name: estimator(log, policy).as_dict() for name, estimator in _ESTIMATORS.items()},
+        "ours_minus_this": difference(log, ours, policy).as_dict(),
+        "arm_shares": {name: float(policy[:, at].mean()) for at, name in enumerate(names)},
+        "cost_per_decision": float((policy * log.cost).sum(axis=1).mean()),
+        "overlap": overlap(log, policy).as_dict(),
+    }
+
+
+def _current(log: LoggedDecisions, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """The policy that logged: its value is a plain mean, by whatever estimator."""
+    rows = np.arange(len(log.arm))
+    return {
+        **dict.fromkeys(_ESTIMATORS, logged_policy(log).as_dict()),
+        "ours_minus_this": difference(log, ours, None).as_dict(),
+        "arm_shares": {name: float((log.arm == at).mean()) for at, name in enumerate(names)},
+        "cost_per_decision": float(log.cost[rows, log.arm].mean()),
+        "overlap": Overlap(0.0, float(len(rows)), len(rows), 1.0).as_dict(),
+    }

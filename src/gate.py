@@ -1,0 +1,60 @@
+"""Stage gate: whether this run's bundle may become champion, from its paired gains over every rival.
+
+Run as `python -m rapport.gate` in the project's root.
+"""
+
+from typing import Any
+
+from .contracts.params import Params
+from .evaluation.gate import Verdict, judge, without_policy
+from .evaluation.incumbent import is_refresh
+from .evaluation.policies import CHAMPION as RIVAL
+from .evaluation.policy_scorecard import gains_over_rivals
+from .models.bundle import Bundle
+from .report.verdict import sentences
+from .store.bundle import bundle_digest, has_bundle, read_bundle
+from .store.console import new_app, run, say
+from .store.documents import file_digest, read_json, write_json
+from .store.project import BUNDLE, CHAMPION, EVALUATION, FEATURES, LOOKS, OUT_OF_FOLD, VERDICT, load_params
+
+app = new_app("Judge whether the bundle may become champion.")
+
+
+@app.command()
+def main() -> None:
+    """Read data/evaluation, data/bundle and data/registry, write data/gate/verdict.json."""
+    params, digest = load_params(), bundle_digest(BUNDLE)
+    champion = read_bundle(CHAMPION) if has_bundle(CHAMPION) else None
+    refresh = champion is not None and is_refresh(champion.params, params)
+    verdict = _verdict(read_json(EVALUATION / "metrics.json"), champion, _look(digest), refresh, params)
+    document = {
+        **verdict.as_dict(),
+        "bundle": digest,
+        "champion": None if champion is None else champion.digest,
+        "refresh": refresh,
+        "power": params.gate.power,
+        "data": {
+            "decisions": file_digest(FEATURES / "decisions.parquet"),
+            "out_of_fold": file_digest(OUT_OF_FOLD / "uplift.parquet"),
+        },
+    }
+    write_json(VERDICT, document)
+    say(sentences(document)[0])
+
+
+def _verdict(metrics: dict[str, Any], champion: Bundle | None, look: int, refresh: bool, params: Params) -> Verdict:
+    if "uplift" not in metrics:
+        return without_policy(champion is not None and champion.uplift is not None, look, params.gate)
+    rival = None if champion is None else RIVAL
+    margin = params.gate.refresh_margin if refresh else 0.0
+    return judge(gains_over_rivals(metrics["uplift"]), rival, look, params.gate, margin)
+
+
+def _look(digest: str) -> int:
+    """Return which look this is: bundles judged before it, as the registry counts them, and this one."""
+    earlier: list[str] = read_json(LOOKS) if LOOKS.is_file() else []
+    return (earlier.index(digest) if digest in earlier else len(earlier)) + 1
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,130 @@
+"""How the gains were judged, as plain tables: ranking and promises, budgets, groups, and what has changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..contracts.params import Evaluation
+from ..evaluation.drift import drift_level
+from .findings import PER
+from .formats import interval, money, number, percent, with_interval, words
+
+_RANKING = {
+    "auuc": ("AUUC", "area under the gain along the ranking"),
+    "qini": ("Qini", "what ranking adds to choosing as many at random; 0 is no ranking"),
+    "autoc": ("AUTOC", "mean lead of the first over everyone, the first of all counting most"),
+    "uplift_at_10": ("uplift at 10 %", "mean gain of the first tenth"),
+    "uplift_at_30": ("uplift at 30 %", "mean gain of the first three tenths"),
+}
+_SCORES = {
+    "churn_risk": "churn risk",
+    "best_gain": "gain of the best arm",
+    "churned": "share that left",
+    "value": "value",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts: name for screen readers, caption, heads and rows; numbers after the first column."""
+
+    name: str
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield what `uplift.gains` of metrics.json says."""
+    ranking = [(f"{label}: {how}", money(gains["ranking"][key]["value"]), interval(gains["ranking"][key]))
+               for key, (label, how) in _RANKING.items()]  # fmt: skip
+    yield Table("Ranking by gain", "How well predicted gains rank, everybody's best arm taken, money per stakeholder.",
+                ("figure", "value", "95 % interval"), ranking)  # fmt: skip
+    calibration = [
+        ("slope of gain in prediction: 1 is right, below: too extreme", with_interval(gains["slope"])),
+        ("mean gain less mean prediction: 0 is right", with_interval(gains["offset"])),
+        ("mean distance of the tenths, above 0 by chance alone", money(gains["expected_gain_error"])),
+        ("tenths whose interval holds the prediction", percent(gains["bins_held"], 0)),
+    ]
+    yield Table("Calibration of gain", "Whether predicted gains come true.", ("measure", "value"), calibration)
+    promised = [
+        (str(each["iteration"]), number(each["predicted"]), number(each["realised"]["value"]),
+         interval(each["realised"], 0), number(each["ratio"], 2))
+        for each in gains["promises"]
+    ]  # fmt: skip
+    yield Table("Predicted and realised totals", "What the decisions of each iteration were predicted to gain over "
+                "contacting nobody, by models that never saw them, and what they gained, money.",
+                ("iteration", "predicted", "realised", "95 % interval", "ratio"), promised)  # fmt: skip
+    bought = [
+        (number(PER * each["budget"]), number(PER * each["spend"]), percent(each["treated"]),
+         number(PER * each["gain"]["value"]), interval(each["gain"], 0, PER))
+        for each in gains["budgets"]
+    ]  # fmt: skip
+    if any(each["budget"] > 0 for each in gains["budgets"]):
+        yield Table("What budgets buy", f"Gain over nobody under a budget, costs paid, per {PER:,} stakeholders.",
+                    ("budget", "spent", "treated", "gain", "95 % interval"), bought)  # fmt: skip
+
+
+def group_tables(groups: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield a table per attribute of groups.json, and one of proxies."""
+    for attribute, found in groups["slices"].items():
+        arms = list(found[0]["treated"]) if found else []
+        rows = [
+            (each["group"], number(each["decisions"]), with_interval(each["gain"]), with_interval(each["surplus"]),
+             *(percent(each["treated"][arm]["value"]) for arm in arms))
+            for each in found
+        ]  # fmt: skip
+        caption = (f"By {words(attribute)}: gain over nobody and gain less what was predicted, money per decision with "
+                   "95 % intervals, and the share that gets each arm.")  # fmt: skip
+        yield Table(f"By {attribute}", caption, ("group", "decisions", "gain", "surplus", *map(words, arms)), rows)
+    proxies = [(f"{attribute}: {each['group']}", with_interval(each["auc"], 3), each["feature"])
+               for attribute, found in groups["proxies"].items() for each in found]  # fmt: skip
+    if proxies:
+        yield Table("Proxies", "How well the features tell audited groups, which are no features: AUC, 0.5 is not at "
+                    "all; and the feature that tells most.", ("group", "AUC", "by"), proxies)  # fmt: skip
+
+
+def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Table]:
+    """Yield what change.json says of scores, outcomes and age."""
+    moved = {**change["scores"], **change["outcomes"]["drift"]}
+    if moved:
+        rows = [(_SCORES[name], number(each["psi"], 3), number(each["noise"], 3), drift_level(each, levels))
+                for name, each in moved.items()]  # fmt: skip
+        yield Table(
+            "Drift of scores and outcomes",
+            "Scores of today against those of held-out rows, outcomes of the latest "
+            "instant against earlier ones: population stability index.",
+            ("what", "PSI", "noise", "drift"),
+            rows,
+        )
+    instants = [(each["as_of"], number(each["rows"]), _percents(each["churned"]), with_interval(each["value"]))
+                for each in change["outcomes"]["by_instant"]]  # fmt: skip
+    yield Table("Outcomes over time", "Of stakeholders left alone at each instant.",
+                ("instant", "stakeholders", "left", "value"), instants)  # fmt: skip
+    if change["staleness"]:
+        aged = [(f"{each['age_days']} days", with_interval(each["auc"], 3)) for each in change["staleness"]]
+        yield Table("Age of churn risk", "How well risk learned so long before the latest instant ranks those who left "
+                    "after it.", ("age", "AUC"), aged)  # fmt: skip
+
+
+def alarms(change: Mapping[str, Any], levels: Evaluation) -> list[str]:
+    """Return a sentence for each score or outcome that drifted strongly."""
+    moved: dict[str, Any] = {**change["scores"], **change["outcomes"]["drift"]}
+    return [
+        f"Strong drift of {_SCORES[name]} (PSI {number(each['psi'], 2)}, noise {number(each['noise'], 2)})."
+        for name, each in moved.items()
+        if drift_level(each, levels) == "strong"
+    ]
+
+
+def judged_tables(metrics: Mapping[str, Any], groups: Mapping[str, Any], change: Mapping[str, Any],
+                  levels: Evaluation) -> Sequence[Table]:  # fmt: skip
+    """Return all of them in the order of the page."""
+    gains = gain_tables(metrics["uplift"]["gains"]) if "uplift" in metrics else iter(())
+    return [*gains, *group_tables(groups), *change_tables(change, levels)]
+
+
+def _percents(estimate: Mapping[str, Any]) -> str:
+    if estimate["low"] is None:
+        return percent(estimate["value"])
+    return f"{percent(estimate['value'])} ({percent(estimate['low'])} to {percent(estimate['high'])})"

@@ -1,0 +1,47 @@
+"""The MLflow store: where it is, and a client of it; telemetry is off.
+
+It is where MLFLOW_TRACKING_URI says, else an SQLite file in the project's root.
+"""
+
+import fcntl
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_QUIET_AND_BOUNDED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server answers in seconds instead of minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+
+def tracking_uri(root: Path | None = None) -> str:
+    """Return the tracking address: the environment's, else an SQLite file in `root`, absolute."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root or Path.cwd()).resolve() / 'mlflow.db'}"
+
+
+@contextmanager
+def connected() -> Iterator["MlflowClient"]:
+    """Yield a client of the tracking store; a new SQLite store is created once, under a lock."""
+    for name, setting in _QUIET_AND_BOUNDED.items():
+        os.environ.setdefault(name, setting)
+    with warnings.catch_warnings():
+        import mlflow
+
+        warnings.simplefilter("ignore")  # after the import, which sets filters of its own; errors still come through
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(tracking_uri())
+        with Path(".mlflow.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            client = mlflow.MlflowClient()
+            client.search_experiments(max_results=1)
+        yield client

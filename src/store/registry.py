@@ -1,0 +1,151 @@
+"""The registered model's versions as champions and challengers: which one an iteration has to beat, and the aliases.
+
+Every version is tagged with source, iteration, verdict and the digest of the champion it was judged against. The
+champion of an iteration is the one that decided before it: the alias, or, where a bundle of this very iteration holds
+the alias already, the champion that one was judged against. So a second run of an iteration is judged as the first.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..contracts.errors import ArtifactError
+from ..contracts.params import Registry
+from .connection import connected, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION = (
+    f"rapport.{name}" for name in ("model_digest", "source", "iteration", "verdict", "champion")
+)
+_LOOKS = ("proof", "no_proof")  # verdicts that spent error
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whose bundle it is, and the gate's verdict on it.
+
+    Attributes:
+        source, iteration: of the run.
+        verdict: verdict.json.
+        reason: the verdict in a sentence.
+    """
+
+    source: str
+    iteration: int
+    verdict: Mapping[str, Any]
+    reason: str
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return the tags of run and version."""
+        data = {f"rapport.data.{name}": digest for name, digest in self.verdict["data"].items()}
+        return {
+            SOURCE: self.source,
+            ITERATION: str(self.iteration),
+            VERDICT: self.verdict["outcome"],
+            CHAMPION: self.verdict["champion"] or "",
+            "rapport.look": str(self.verdict["look"]),
+            "rapport.unbeaten": ", ".join(self.verdict["unbeaten"]),
+            "rapport.reason": self.reason,
+            **data,
+        }
+
+
+def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path) -> tuple[str | None, list[str]]:
+    """Copy the bundle of the champion that an iteration has to beat into `folder`, which holds no other afterwards.
+
+    Returns:
+        its digest, None where there is none, and the digests judged so far, in order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in [path for path in folder.glob("*") if path.name != "README.md"]:
+        stale.unlink()
+    if _no_store_yet():
+        return None, []
+    with connected() as client:
+        versions = _versions(client, registry)
+        champion = _champion(client, registry, versions, source, iteration)
+        if champion is not None:
+            _copy_bundle(registry, champion, folder)
+        return None if champion is None else champion.tags[DIGEST], _judged(versions, source)
+
+
+def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
+    """Refuse a verdict that was not given against the champion and the number of looks of this registry.
+
+    Raises:
+        ArtifactError: it was not.
+    """
+    versions = _versions(client, registry)
+    champion = _champion(client, registry, versions, standing.source, standing.iteration)
+    judged = _judged(versions, standing.source)
+    look = (judged.index(digest) if digest in judged else len(judged)) + 1
+    expected = ("" if champion is None else champion.tags[DIGEST], look)
+    given = (standing.verdict["champion"] or "", standing.verdict["look"])
+    if expected != given:
+        raise ArtifactError("data/gate/verdict.json", _told(expected), _told(given),
+                            "run `rapport challenge`, then `dvc repro`")  # fmt: skip
+
+
+def point_aliases(client: "MlflowClient", registry: Registry, number: str, promoted: bool) -> str:
+    """Point an alias at a version and return it: the champion's, or the challenger's for one that has no proof.
+
+    A version that people made champion by hand stays so.
+    """
+    aliases = client.get_registered_model(registry.model).aliases
+    if not promoted and str(aliases.get(registry.alias)) != number:
+        client.set_registered_model_alias(registry.model, registry.challenger, number)
+        return registry.challenger
+    client.set_registered_model_alias(registry.model, registry.alias, number)
+    if str(aliases.get(registry.challenger)) == number:
+        client.delete_registered_model_alias(registry.model, registry.challenger)
+    return registry.alias
+
+
+def _no_store_yet() -> bool:
+    uri = tracking_uri()
+    return uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists()
+
+
+def _versions(client: "MlflowClient", registry: Registry) -> list["ModelVersion"]:
+    found = client.search_model_versions(f"name = '{registry.model}'")
+    return sorted(found, key=lambda each: int(each.version))
+
+
+def _champion(client: "MlflowClient", registry: Registry, versions: Sequence["ModelVersion"], source: str,
+              iteration: int) -> "ModelVersion | None":  # fmt: skip
+    """Return the version that decided before an iteration; one of another source, or without tags, is no champion."""
+    if not versions:
+        return None
+    number = str(client.get_registered_model(registry.model).aliases.get(registry.alias))
+    by_digest = {each.tags.get(DIGEST): each for each in versions}
+    found = next((each for each in versions if str(each.version) == number), None)
+    while found is not None and found.tags.get(SOURCE) == source and int(found.tags[ITERATION]) >= iteration:
+        found = by_digest.get(found.tags[CHAMPION])
+    return found if found is not None and found.tags.get(SOURCE) == source else None
+
+
+def _judged(versions: Sequence["ModelVersion"], source: str) -> list[str]:
+    return [each.tags[DIGEST] for each in versions
+            if each.tags.get(SOURCE) == source and each.tags.get(VERDICT) in _LOOKS]  # fmt: skip
+
+
+def _copy_bundle(registry: Registry, champion: "ModelVersion", folder: Path) -> None:
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as place:
+        uri = f"models:/{registry.model}/{champion.version}/artifacts/bundle"
+        bundle = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=place)
+        for path in Path(bundle).iterdir():
+            shutil.copyfile(path, folder / path.name)
+
+
+def _told(standing: tuple[str, int]) -> str:
+    champion, look = standing
+    return f"one against {f'the champion {champion[:12]}' if champion else 'no champion'}, look {look}"

@@ -1,0 +1,117 @@
+"""The policies' scorecard: every rival, each valued as its estimator says, the champion on fresh decisions only."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.incumbent import Incumbent
+from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, Held, chosen, policies
+from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
+from rapport.evaluation.policy_value import difference, doubly_robust
+from rapport.policy.limits import Constraints
+from simple_limits import Limits
+
+N = 400
+RIVALS = ["nobody", "best_single_arm", "random", "risk_ranking", "response_ranking", CURRENT]
+
+
+NAMES = ("none", "call", "mail")
+
+
+@pytest.fixture
+def held():
+    """Half gain 12 by a call, the other half 4 by a mail; arms logged at random, two decisions per stakeholder."""
+    rng = np.random.default_rng(61)
+    first = np.arange(N) < N // 2
+    arm = rng.integers(3, size=N)
+    mean = np.column_stack([np.full(N, 20.0), 20.0 + 12.0 * first, 20.0 + 4.0 * ~first])
+    cost = np.tile([0.0, 5.0, 1.0], (N, 1))
+    value = mean[np.arange(N), arm] + rng.normal(0, 3, N)
+    log = LoggedDecisions(value, arm, np.full((N, 3), 1 / 3), cost, np.full((N, 3), 20.0), np.arange(N) // 2)
+    gain = mean - mean[:, :1] - cost
+    eligible = np.ones((N, 3), dtype=bool)
+    return Held(log, gain, eligible, Constraints(), np.arange(N) // 2 % 2, rng.random(N), np.ones(N, dtype=bool))
+
+
+def test_every_policy_is_there_and_json(held):
+    found = policy_scorecard(held, NAMES)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert list(found["policies"]) == [OURS, *RIVALS]
+    assert (found["decisions"], found["stakeholders"]) == (N, N // 2)
+    ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)]
+    assert found["policies"][OURS]["doubly_robust"] == doubly_robust(held.log, ours).as_dict()
+    nobody = np.eye(3)[np.zeros(N, dtype=int)]
+    assert found["policies"]["nobody"]["ours_minus_this"] == difference(held.log, ours, nobody).as_dict()
+    assert found["policies"][OURS]["arm_shares"] == {"none": 0.0, "call": 0.5, "mail": 0.5}
+    assert found["policies"][OURS]["cost_per_decision"] == pytest.approx(3.0)
+    assert found["policies"][OURS]["ours_minus_this"]["value"] == 0.0
+    assert found["propensity"]["logged"] == N
+
+
+def test_the_current_policy_is_the_plain_mean_of_what_was_done(held):
+    found = policy_scorecard(held, NAMES)["policies"][CURRENT]
+    paid = held.log.cost[np.arange(N), held.log.arm]
+    assert found["doubly_robust"]["value"] == pytest.approx((held.log.value - paid).mean())
+    assert found["cost_per_decision"] == pytest.approx(paid.mean())
+    assert found["arm_shares"]["call"] == pytest.approx((held.log.arm == 1).mean())
+    assert found["overlap"] == {"unsupported": 0.0, "effective_rows": N, "matched_rows": N, "max_weight": 1.0}
+    assert found["ours_minus_this"]["low"] > 0
+
+
+def test_the_champion_is_compared_on_fresh_decisions_alone(held):
+    fresh = np.arange(N) % 4 < 2
+    gain = np.tile([0.0, -1.0, 1.0], (N, 1))  # it mails everyone
+    found = policy_scorecard(held, NAMES, Incumbent(gain, fresh, Constraints()))["policies"][CHAMPION]
+    log = held.log.take(fresh)
+    ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)][fresh]
+    mailed = np.eye(3)[np.full(fresh.sum(), 2)]
+    assert found["ours_minus_this"] == difference(log, ours, mailed).as_dict()
+    assert found["doubly_robust"] == doubly_robust(log, mailed).as_dict()
+    assert found["ours_minus_this"]["n"] == N // 2
+    assert found["arm_shares"] == {"none": 0.0, "call": 0.0, "mail": 1.0}
+
+
+def test_both_keep_the_limits_that_are_given_them(held):
+    fresh = np.arange(N) < N // 2
+    gain = np.tile([0.0, 2.0, -1.0], (N, 1))
+    bound = replace(held, constraints=Limits(200.0, [None] * 3).constraints)
+    part = Limits(100.0, [None] * 3).constraints  # 20 calls of 200 fresh decisions
+    found = policy_scorecard(bound, NAMES, Incumbent(gain, fresh, part))["policies"]
+    assert found[CHAMPION]["arm_shares"]["call"] == pytest.approx(20 / 200)
+    assert found[OURS]["cost_per_decision"] * N == pytest.approx(200.0)
+
+
+def test_without_fresh_decisions_the_champion_is_unknown(held):
+    found = policy_scorecard(held, NAMES, Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints()))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["policies"][CHAMPION]["ours_minus_this"] == Estimate.undefined(0).as_dict()
+    assert found["policies"][CHAMPION] == {
+        **dict.fromkeys(("doubly_robust", "snips", "ipw", "direct", "switch", "clipped", "ours_minus_this"),
+                        Estimate.undefined(0).as_dict()),
+        "arm_shares": {"none": 1.0, "call": 0.0, "mail": 0.0},
+        "cost_per_decision": 0.0,
+        "overlap": {"unsupported": None, "effective_rows": 0.0, "matched_rows": 0, "max_weight": 0.0},
+    }  # fmt: skip
+
+
+def test_gains_over_rivals_leave_out_ourselves(held):
+    gains = gains_over_rivals(policy_scorecard(held, NAMES))
+    assert list(gains) == RIVALS
+    assert gains["nobody"].low > 0
+    assert isinstance(gains["random"], Estimate)
+
+
+def test_rankings_treat_as_many_as_we_do(held):
+    some = Limits(None, [None, 30, 20]).constraints
+    assert chosen(held.worth, held.log.cost, some)[0][:, 1:].sum() == 50
+    few = replace(held, worth=np.where(np.arange(N)[:, None] < 40, held.worth, -1.0))
+    few.worth[:, 0] = 0.0
+    compared, left_out = policies(few)
+    assert left_out == []
+    assert compared[OURS][:, 1].sum() == 40
+    assert compared["risk_ranking"][:, 1:].sum() == compared["response_ranking"][:, 1:].sum() == 40
+    assert all(np.allclose(policy.sum(axis=1), 1) for policy in compared.values())

@@ -1,0 +1,100 @@
+"""The tables of how gains were judged, by hand and on a finished run."""
+
+from dataclasses import replace
+
+import pytest
+
+from rapport.contracts.params import Evaluation
+from rapport.report.judged import alarms, change_tables, gain_tables, group_tables, judged_tables
+from rapport.report.page import render_page
+from rapport.store.documents import read_json
+from rapport.store.project import EVALUATION
+
+LEVELS = Evaluation()
+
+
+def estimate(value, low, high):
+    return {"value": value, "low": low, "high": high, "se": 1.0, "n": 10}
+
+
+GAINS = {
+    "ranking": {name: estimate(1.5, 1.0, 2.0) for name in ("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_30")},
+    "offset": estimate(-0.5, -1.0, 0.0),
+    "slope": estimate(0.9, 0.5, 1.3),
+    "expected_gain_error": 2.25,
+    "bins_held": 0.9,
+    "tenths": [],
+    "promises": [{"iteration": 1, "predicted": 900.0, "realised": estimate(1000.0, 800.0, 1200.0), "ratio": 0.9}],
+    "budgets": [{"budget": 2.0, "spend": 1.9, "treated": 0.25, "gain": estimate(3.0, 2.0, 4.0)}],
+}
+SHARES = {"none": estimate(0.75, 0.7, 0.8), "sales_call": estimate(0.25, 0.2, 0.3)}
+GROUPS = {
+    "slices": {"region": [{"group": "<north>", "decisions": 1234, "stakeholders": 900, "value": estimate(9, 8, 10),
+                           "gain": estimate(2, 1, 3), "surplus": estimate(-0.25, -1, 0.5), "treated": SHARES}]},
+    "proxies": {"gender": [{"group": "f", "auc": estimate(0.8, 0.75, 0.85), "feature": "seats"}]},
+}  # fmt: skip
+CHANGE = {
+    "scores": {"churn_risk": {"psi": 0.3, "noise": 0.01}, "best_gain": {"psi": 0.3, "noise": 0.5}},
+    "outcomes": {
+        "by_instant": [{"as_of": "2025-01-01", "rows": 500, "churned": estimate(0.1, 0.08, 0.12),
+                        "value": estimate(370.0, 360.0, 380.0)}],
+        "drift": {"value": {"psi": 0.15, "noise": 0.02}},
+    },
+    "staleness": [{"age_days": 90, "auc": estimate(0.7, 0.6, 0.8)}],
+}  # fmt: skip
+
+
+def test_gains_by_hand():
+    ranking, calibration, promised, bought = gain_tables(GAINS)
+    assert [row[1:] for row in ranking.rows] == [("1.50", "1.00 to 2.00")] * 5
+    assert [row[1] for row in calibration.rows] == ["0.90 (0.50 to 1.30)", "-0.50 (-1.00 to 0.00)", "2.25", "90 %"]
+    assert promised.rows == [("1", "900", "1,000", "800 to 1,200", "0.90")]
+    assert bought.rows == [("2,000", "1,900", "25.0 %", "3,000", "2,000 to 4,000")]
+    assert all(len(table.head) == len(table.rows[0]) for table in (ranking, calibration, promised, bought))
+    assert len(list(gain_tables({**GAINS, "budgets": [{**GAINS["budgets"][0], "budget": 0.0}]}))) == 3
+
+
+def test_groups_and_proxies_by_hand():
+    region, proxies = group_tables(GROUPS)
+    assert region.rows == [("<north>", "1,234", "2.00 (1.00 to 3.00)", "-0.25 (-1.00 to 0.50)", "75.0 %", "25.0 %")]
+    assert region.head[-1] == "sales call"
+    assert proxies.rows == [("gender: f", "0.800 (0.750 to 0.850)", "seats")]
+    assert list(group_tables({"slices": {}, "proxies": {}})) == []
+
+
+def test_change_by_hand():
+    moved, instants, aged = change_tables(CHANGE, LEVELS)
+    assert moved.rows == [
+        ("churn risk", "0.300", "0.010", "strong"),
+        ("gain of the best arm", "0.300", "0.500", "none"),
+        ("value", "0.150", "0.020", "some"),
+    ]
+    assert instants.rows == [("2025-01-01", "500", "10.0 % (8.0 % to 12.0 %)", "370.00 (360.00 to 380.00)")]
+    assert aged.rows == [("90 days", "0.700 (0.600 to 0.800)")]
+    assert alarms(CHANGE, LEVELS) == ["Strong drift of churn risk (PSI 0.30, noise 0.01)."]
+    assert alarms(CHANGE, Evaluation(drift_strong=0.35)) == []
+
+
+def test_the_page_shows_them_escaped(finished):
+    tables = judged_tables({"uplift": {"gains": GAINS}}, GROUPS, CHANGE, LEVELS)
+    page = render_page(replace(finished, judged=tables, alarms=alarms(CHANGE, LEVELS)))
+    assert "<north>" not in page
+    assert "&lt;north&gt;" in page
+    assert "Strong drift of churn risk" in page
+    assert "How the gains were judged" not in render_page(finished)
+
+
+def test_a_run_without_decisions_has_no_gains():
+    names = [table.name for table in judged_tables({}, {"slices": {}, "proxies": {}}, CHANGE, LEVELS)]
+    assert names == ["Drift of scores and outcomes", "Outcomes over time", "Age of churn risk"]
+
+
+@pytest.mark.parametrize("name", ["groups.json", "change.json"])
+def test_a_finished_run_has_them(small_run, name):
+    found = read_json(small_run / EVALUATION / name)
+    if name == "groups.json":
+        assert list(found["slices"]) == ["kind"]
+        assert sum(each["decisions"] for each in found["slices"]["kind"]) > 1000
+    else:
+        assert set(found["scores"]) == {"churn_risk", "best_gain"}
+        assert [each["age_days"] for each in found["staleness"]] == [90, 180, 270]

@@ -1,0 +1,74 @@
+"""The verdict in words and rows."""
+
+from dataclasses import replace
+
+import pytest
+
+from rapport.contracts.params import Gate
+from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.gate import judge, without_policy
+from rapport.report.page import render_page
+from rapport.report.verdict import sentences, verdict_page
+
+CLEAR, UNCLEAR = Estimate(3.0, 1.04, 4.96, 1.0, 1000), Estimate(1.0, -0.96, 2.96, 1.0, 1000)
+WORSE = Estimate(-1.0, -2.96, 0.96, 1.0, 1000)
+
+PROPOSALS = "The assignments of this run are the challenger's proposals; those of the champion come by serving it."
+
+
+def document(verdict):
+    return {**verdict.as_dict(), "bundle": "abc", "champion": "def", "refresh": False, "power": 0.8,
+            "data": {"decisions": "123", "out_of_fold": "456"}}  # fmt: skip
+
+
+def judged(gains, champion="champion", margin=0.0):
+    return document(judge(gains, champion, 1, Gate(), margin))
+
+
+def test_each_outcome_in_words():
+    proof = judged({"nobody": CLEAR, "champion": CLEAR})
+    assert sentences(proof) == ["Promoted: shown to be worth more than every rival (look 1, one-sided error 2.50 %)."]
+    none = judged({"nobody": UNCLEAR, "best_single_arm": WORSE, "champion": Estimate.undefined(0)})
+    assert sentences(none) == [
+        "No proof, the champion stays: not shown to be worth more than nobody, best single arm or champion "
+        "(look 1, one-sided error 2.50 %).",
+        "Against nobody: 1,000 per 1,000, at least -960; 1,000 decisions show gains from 2,802, and 6,849 more are "
+        "needed for a gain as large as seen.",
+        "Against best single arm: -1,000 per 1,000, at least -2,960; 1,000 decisions show gains from 2,802, and no "
+        "number would show one where none is seen.",
+        "Against champion: no decision by which to compare that neither has learned from.",
+        PROPOSALS,
+    ]
+    assert sentences(judged({"nobody": UNCLEAR}, None))[0].startswith(
+        "First champion, there being none to keep: not shown to be worth more than nobody (look 1"
+    )
+    assert "worth more than every rival" in sentences(judged({"nobody": CLEAR}, None))[0]
+    assert sentences(document(without_policy(True, 1, Gate()))) == [
+        "No proof, the champion stays: there are no decisions to judge by.",
+        PROPOSALS,
+    ]
+
+
+def test_rows_by_hand():
+    page = verdict_page(judged({"nobody": CLEAR, "champion": UNCLEAR, "random": Estimate.undefined(0)}, margin=1.0))
+    texts = [tuple(vars(row).values()) for row in page.rows]
+    assert texts == [
+        ("nobody", "3,000", "1,040 to 4,960", "1,040", "yes", "enough"),
+        ("champion", "1,000", "-960 to 2,960", "-960", "yes, margin 1,000", "enough"),
+        ("random", "–", "–", "–", "no data", "–"),
+    ]
+    assert (page.margin, page.power, page.level) == (1.0, 0.8, "look 1, one-sided error 2.50 %")
+
+
+def test_the_page_shows_the_verdict_and_its_digests(finished):
+    verdict = judged({"nobody": CLEAR, "champion": UNCLEAR})
+    page = render_page(replace(finished, verdict=verdict_page(verdict)))
+    for told in ("No proof, the champion stays", "<code>abc</code>", "<code>def</code>", "<code>123</code>", "6,849"):
+        assert told in page
+    assert "May it become champion" not in render_page(finished)
+
+
+@pytest.mark.parametrize("hostile", ["<script>", "<i>"])
+def test_names_are_escaped(finished, hostile):
+    verdict = {**judged({"nobody": CLEAR, "champion": UNCLEAR}), "bundle": hostile}
+    assert f"<code>{hostile}" not in render_page(replace(finished, verdict=verdict_page(verdict)))
