@@ -9,6 +9,7 @@ import typer
 
 from .evaluation.pilot import pilot_message
 from .report.assigned import tally
+from .report.findings import total_sentence
 from .report.summary import Summary, new_console, print_summary
 from .store.console import new_app, run
 from .store.documents import read_json
@@ -28,7 +29,8 @@ def main(
     account = read_json(RULES)
     tallies = tally(assignments, account["spend"])
     pilot = pilot_message(metrics["pilot"]) if "pilot" in metrics else ""
-    print_summary(Summary(params, metrics, tallies, account, pilot, REPORT.as_posix(), version), new_console())
+    total = total_sentence(assignments, params, metrics)
+    print_summary(Summary(params, metrics, tallies, account, pilot, REPORT.as_posix(), version, total), new_console())
 
 
 if __name__ == "__main__":

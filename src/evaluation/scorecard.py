@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..contracts.params import Params
 from ..models.churn_baselines import BASELINES, LOGISTIC_REGRESSION, RECENCY, RULE, SINGLE_FEATURE
+from ..models.logged import LEAST_PROPENSITY
 from ..models.scores import doubly_robust_scores
 from ..policy.choose import choose
 from ..policy.limits import Constraints, InfeasibleError
@@ -29,6 +30,7 @@ from .calibration import (
 )
 from .limits import cut_to_limits, thinned_to_limits
 from .policy_value import LoggedDecisions, difference, doubly_robust, ipw, overlap, snips
+from .promise import gain_per_treated
 from .ranking import auc, auc_difference
 
 Floats = NDArray[np.float64]
@@ -134,18 +136,30 @@ def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
 
 
 def policy_scorecard(held: Held, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return value, difference to ours, arms and overlap of every policy, and the quality of the propensities."""
+    """Return value, difference to ours, arms and overlap of every policy, which arms are known, what those gain whom
+    ours treats, and the quality of the propensities.
+    """
     compared, left_out = policies(held)
     return {
         "decisions": len(held.log.value),
         "limits_left_out": left_out,
         "policies": {name: _policy(held.log, policy, compared[OURS], names) for name, policy in compared.items()},
+        "arms": {name: _arm(held, at) for at, name in enumerate(names)},
+        "gain_per_treated": gain_per_treated(held.log, compared[OURS]).as_dict(),
         "propensity": {
             "logged": int(held.propensity_logged.sum()),
             "estimated": int((~held.propensity_logged).sum()),
+            "least": float(held.log.propensity.min()),
+            "without_overlap": int((held.log.propensity <= LEAST_PROPENSITY).sum()),
             "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
         },
     }
+
+
+def _arm(held: Held, arm: int) -> dict[str, Any]:
+    """Return how often an arm was logged, and whether its gain is known of anyone who may receive it."""
+    known = np.isfinite(held.worth[:, arm]).any() or not held.eligible[:, arm].any()
+    return {"decisions": int((held.log.arm == arm).sum()), "known": bool(known)}
 
 
 def _policy(log: LoggedDecisions, policy: Floats, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:

@@ -35,6 +35,7 @@ class Summary:
         pilot: the sentence about the randomised pilot where there are no decisions; else empty.
         report: where the page is, relative to the project's root.
         version: the registered version, where known.
+        total: the sentence about the expected gain of all assignments; empty without decisions.
     """
 
     params: Params
@@ -44,6 +45,7 @@ class Summary:
     pilot: str
     report: str
     version: str = ""
+    total: str = ""
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -78,6 +80,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
     parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
+    parts += [Text(summary.total)] if summary.total else []
     parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
     version = f" (version {summary.version})" if summary.version else ""

@@ -13,7 +13,10 @@ from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summ
 
 @pytest.fixture
 def summary(params, metrics, assignments, account):
-    return Summary(params, metrics, tally(assignments, account["spend"]), account, "", "data/report/report.html", "7")
+    return Summary(
+        params, metrics, tally(assignments, account["spend"]), account, "", "data/report/report.html", "7",
+        "The expected gains add up to 4.",
+    )  # fmt: skip
 
 
 def printed(summary, terminal=False):
@@ -43,6 +46,7 @@ def test_it_tells_the_run(summary):
         "mail 1 16.7 % 3.00 –",
         "all 6 23.00",
         "reasons: best gain 2, no gain 2, explore 1, holdout 1",
+        "The expected gains add up to 4.",
         "report data/report/report.html",
         "model models:/rapport@champion (version 7)",
     ):
