@@ -6,9 +6,9 @@ rest one. The population is synthetic: gains with a heavy tail, four segments, f
 stakeholder, one pair of stakeholder and arm in ten not eligible. `huge` writes 1.3 GB to the folder in TMPDIR.
 """
 
+import argparse
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -218,6 +218,8 @@ def teams() -> None:
 PARTS = {"large": large, "highs": highs, "budgets": budgets, "huge": huge, "teams": teams}
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or ["all"]
-    for part in list(PARTS)[:4] if chosen == ["all"] else chosen:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "all"], default=["all"], metavar="PART")
+    given = parser.parse_args().parts
+    for part in list(PARTS)[:4] if given == ["all"] else given:
         PARTS[part]()

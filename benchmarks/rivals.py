@@ -216,7 +216,9 @@ def _econml(make: Callable[[Task], Any]) -> Callable[[Task], Floats]:
         X, new = _plain(task)
         model = make(task)
         model.fit(task.logged.value, task.logged.arm, X=X)
-        effect = np.column_stack([model.effect(new, T0=0, T1=arm) for arm in range(1, task.arms)])
+        effect = model.const_marginal_effect(new).reshape(
+            len(new), task.arms - 1
+        )  # all arms against the first, at once
         return np.column_stack([np.zeros(len(new)), effect])
 
     return fitted

@@ -2,9 +2,10 @@
 
     python benchmarks/uplift.py --worlds randomised null --seeds 1 2 --learners ours T --out results.csv
 
-Each fit runs in a process of its own, one thread, so that its CPU time and peak memory are its own. A line of the CSV
-per world, seed and learner is appended when it is done; those already there are skipped. econml and causalml are the
-extra `bench`.
+Each fit runs in a process of its own, one thread, so that its CPU time and peak memory are its own; one that needs more
+CPU-seconds than the limit is ended and listed as such. A line of the CSV per world, rows, seed and learner is appended
+when it is done; those already there are skipped. econml and causalml are the extra `bench`. `--summarise` prints the
+file as a table per seed and number of rows.
 """
 
 import argparse
@@ -12,13 +13,18 @@ import csv
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from rapport.models.logged import Logged
+from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, TrialData, draw_trial
 
 ROWS, PARTNER_ROWS, NEW_ROWS = 40_000, 4_000, 40_000
 WORLDS: dict[str, dict[str, object]] = {
@@ -37,22 +43,14 @@ def one(world: str, seed: int, learner: str, rows: int) -> dict[str, object]:
     """Return what one learner earns in one world."""
     from rivals import LEARNERS, Task  # type: ignore[import-not-found]
 
-    from rapport.models.logged import Logged
-    from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, draw_trial
-
     settings = WORLDS[world]
     data = draw_trial(Trial(rows=rows, seed=seed, **settings))  # type: ignore[arg-type]
     new = draw_trial(Trial(rows=NEW_ROWS, seed=seed, later=True, **settings))  # type: ignore[arg-type]
-    logged = Logged(
-        arms=TRIAL_ARMS, X=data.X, arm=data.arm, propensity=data.recorded, money=data.money, retained=data.retained,
-        retention_value=data.retention_value, ids=pd.Series(np.arange(rows)).astype("str"), iteration=data.wave,
-        eligible=np.ones((rows, len(TRIAL_ARMS)), dtype=bool),
-    )  # fmt: skip
-    task = Task(logged, new.X, data.cost, TRIAL_CATEGORIES, "logging" not in settings)
-    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    task = Task(log_of(data), new.X, data.cost, TRIAL_CATEGORIES, "logging" not in settings)
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    before, started = resident_mib("VmRSS"), time.process_time()
     effect = LEARNERS[learner](task)
-    seconds = time.process_time() - started
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    seconds, memory = time.process_time() - started, resident_mib("VmHWM") - before
     gain = new.value - new.value[:, :1] - data.cost
     chosen = (effect - data.cost).argmax(axis=1)
     earned, ceiling = float(gain[np.arange(len(gain)), chosen].mean()), float(gain.max(axis=1).mean())
@@ -60,8 +58,41 @@ def one(world: str, seed: int, learner: str, rows: int) -> dict[str, object]:
         "world": world, "rows": rows, "seed": seed, "learner": learner,
         "share": round(earned / ceiling, 4) if ceiling > 0 else "", "gain": round(earned, 3),
         "ceiling": round(ceiling, 3), "treated": round(float((chosen > 0).mean()), 4),
-        "cpu_seconds": round(seconds, 2), "extra_mib": round(memory / 1024),
+        "cpu_seconds": round(seconds, 2), "extra_mib": round(memory),
     }  # fmt: skip
+
+
+def log_of(data: TrialData) -> Logged:
+    """Return a trial as a log."""
+    rows = len(data.arm)
+    return Logged(
+        arms=TRIAL_ARMS, X=data.X, arm=data.arm, propensity=data.recorded, money=data.money, retained=data.retained,
+        retention_value=data.retention_value, ids=pd.Series(np.arange(rows)).astype("str"), iteration=data.wave,
+        eligible=np.ones((rows, len(TRIAL_ARMS)), dtype=bool),
+    )  # fmt: skip
+
+
+def resident_mib(which: str) -> float:
+    """Return resident memory: VmRSS, what is in use, or VmHWM, its peak (Linux)."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{which}:"))
+    return float(line.split()[1]) / 1024
+
+
+def summarise(path: Path) -> None:
+    """Print, by rows and seed, each learner's share of the ceiling in % by world, and its cost in the first of them."""
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])  # a world is called null
+    table["told"] = (100 * table["share"]).round(1).astype("str").where(table["share"].notna(), "–")
+    treated = (100 * table["treated"]).round(1).astype("str") + " % treated"
+    table["told"] = table["told"].where((table["world"] != "null") | table["treated"].isna(), treated)
+    table["told"] = table["told"].where(table["gain"].notna(), table["cpu_seconds"].astype("str") + " s")
+    for (rows, seed), part in table.groupby(["rows", "seed"], sort=False):
+        shares = part.pivot_table("told", "learner", "world", aggfunc="first", sort=False)
+        costs = part.drop_duplicates("learner").set_index("learner")[["cpu_seconds", "extra_mib"]]
+        whole = shares.join(costs).fillna("")
+        print(f"\n{rows} decisions, seed {seed}\n\n| learner | {' | '.join(whole.columns)} |")
+        print("|---" * (len(whole.columns) + 1) + "|")
+        for learner, row in whole.iterrows():
+            print(f"| {learner} | {' | '.join(map(str, row))} |")
 
 
 def main() -> None:
@@ -71,10 +102,16 @@ def main() -> None:
     parser.add_argument("--learners", nargs="*", default=None)
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/uplift.csv"))
-    parser.add_argument("--limit-seconds", type=int, default=1200)
+    parser.add_argument("--rows", type=int, default=None, help=f"decisions; else {ROWS}, partners {PARTNER_ROWS}")
+    parser.add_argument("--limit-seconds", type=int, default=300, help="of CPU, per fit and scoring")
+    parser.add_argument("--summarise", action="store_true")
     parser.add_argument("--one", default=None, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.summarise:
+        summarise(asked.out)
+        return
     if asked.one:
+        resource.setrlimit(resource.RLIMIT_CPU, (asked.limit_seconds, asked.limit_seconds + 10))
         print("RESULT " + json.dumps(one(**json.loads(asked.one))))
         return
     from rivals import LEARNERS
@@ -82,31 +119,30 @@ def main() -> None:
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     done = set()
     if asked.out.exists():
-        done = {(r["world"], r["seed"], r["learner"]) for r in csv.DictReader(asked.out.open())}
+        done = {tuple(r[key] for key in ("world", "rows", "seed", "learner")) for r in csv.DictReader(asked.out.open())}
     else:
         asked.out.write_text(",".join(FIELDS) + "\n")
     for seed in asked.seeds:
         for world in asked.worlds:
             for learner in asked.learners or list(LEARNERS):
-                if (world, str(seed), learner) in done:
+                rows = asked.rows or (PARTNER_ROWS if world == "partners" else ROWS)
+                if (world, str(rows), str(seed), learner) in done:
                     continue
-                rows = PARTNER_ROWS if world == "partners" else ROWS
                 job = json.dumps({"world": world, "seed": seed, "learner": learner, "rows": rows})
-                result = run(job, asked.limit_seconds)
+                result = run(__file__, job, asked.limit_seconds, FIELDS)
                 with asked.out.open("a", newline="") as file:
                     csv.DictWriter(file, FIELDS).writerow(result)
                 print(result, flush=True)
 
 
-def run(job: str, limit_seconds: int) -> dict[str, object]:
-    """Return the result of one fit in a process of its own; without figures where it did not finish."""
+def run(script: str, job: str, limit_seconds: int, fields: Sequence[str]) -> dict[str, object]:
+    """Return the result of `script --one job` in a process of its own; without figures where it did not finish."""
     told = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     asked = json.loads(job)
-    empty = {key: asked.get(key, "") for key in FIELDS}
-    try:
-        ran = subprocess.run([sys.executable, __file__, "--one", job], capture_output=True, text=True, env=told,
-                             timeout=limit_seconds, check=False)  # fmt: skip
-    except subprocess.TimeoutExpired:
+    empty = {key: asked.get(key, "") for key in fields}
+    command = [sys.executable, script, "--limit-seconds", str(limit_seconds), "--one", job]
+    ran = subprocess.run(command, capture_output=True, text=True, env=told, check=False)
+    if ran.returncode == -signal.SIGXCPU:
         return {**empty, "cpu_seconds": f">{limit_seconds}"}
     lines = [line for line in ran.stdout.splitlines() if line.startswith("RESULT ")]
     if not lines:

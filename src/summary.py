@@ -9,6 +9,7 @@ import typer
 
 from .evaluation.pilot import pilot_message
 from .report.assigned import tally
+from .report.findings import total_sentence
 from .report.summary import Summary, new_console, print_summary
 from .store.console import new_app, run
 from .store.documents import read_json
@@ -28,7 +29,9 @@ def main(
     account = read_json(RULES)
     tallies = tally(assignments, account["spend"])
     pilot = pilot_message(metrics["pilot"]) if "pilot" in metrics else ""
-    summary = Summary(params, metrics, tallies, account, pilot, read_json(VERDICT), REPORT.as_posix(), version)
+    total = total_sentence(assignments, params, metrics)
+    judged = read_json(VERDICT)
+    summary = Summary(params, metrics, tallies, account, pilot, judged, REPORT.as_posix(), version, total)
     print_summary(summary, new_console())
 
 

@@ -10,19 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from ..models.logged import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .incumbent import Incumbent
 from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, Floats, Held, chosen, policies
 from .policy_value import clipped, difference, direct, doubly_robust, ipw, logged_policy, snips, switch
+from .promise import gain_per_treated
 
 _ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "direct": direct, "switch": switch,
                "clipped": clipped}  # fmt: skip
 
 
 def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | None = None) -> dict[str, Any]:
-    """Return value, difference to ours, arms and overlap of every policy, and the quality of the propensities.
+    """Return value, difference to ours, arms and overlap of every policy, which arms are known, what those gain whom
+    ours treats, and the quality of the propensities.
 
     Args:
         held: n out-of-fold decisions.
@@ -39,9 +42,13 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
         "stakeholders": len(np.unique(held.log.cluster)),
         "limits_left_out": left_out,
         "policies": found,
+        "arms": {name: _arm(held, at) for at, name in enumerate(names)},
+        "gain_per_treated": gain_per_treated(held.log, compared[OURS]).as_dict(),
         "propensity": {
             "logged": int(held.propensity_logged.sum()),
             "estimated": int((~held.propensity_logged).sum()),
+            "least": float(held.log.propensity.min()),
+            "without_overlap": int((held.log.propensity <= LEAST_PROPENSITY).sum()),
             "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
         },
     }
@@ -51,6 +58,12 @@ def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Estimate]:
     """Return our paired gain over each rival of a scorecard, by name."""
     policies = scorecard["policies"]
     return {name: Estimate(**found["ours_minus_this"]) for name, found in policies.items() if name != OURS}
+
+
+def _arm(held: Held, arm: int) -> dict[str, Any]:
+    """Return how often an arm was logged, and whether its gain is known of anyone who may receive it."""
+    known = np.isfinite(held.worth[:, arm]).any() or not held.eligible[:, arm].any()
+    return {"decisions": int((held.log.arm == arm).sum()), "known": bool(known)}
 
 
 def _champion(held: Held, incumbent: Incumbent, names: tuple[str, ...]) -> Mapping[str, Any]:

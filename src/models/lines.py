@@ -1,8 +1,8 @@
 """Ridge lines per arm on the basis columns, out of fold and whole, with their posterior covariance.
 
 One Newton step from the scores so far: slopes = (H + λI)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
-z the basis columns and a 1. Leaving a fold out subtracts its sums. The posterior covariance (H + λI)⁻¹, λ by marginal
-likelihood, gives intervals whose coverage is right on average over rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
+z the basis columns and a 1. Leaving a fold out subtracts its sums. The posterior covariance, λ integrated out, gives
+intervals whose coverage is right on average over rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
 """
 
 from collections.abc import Iterator, Mapping
@@ -100,8 +100,8 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
             rows = study.fold[part] == k
             lines[part][rows] = wide[rows] @ left_out[best, each, k].T
     whole = np.stack([_ridge(all_hessian, all_gradient, penalty) for penalty in PENALTIES])
-    covariance = np.stack([_posterior(*sums) for sums in zip(all_hessian, all_gradient, strict=True)])
-    return Lines(whole[best, each].astype(np.float32), covariance.astype(np.float32)), lines
+    slopes = whole[best, each]
+    return Lines(slopes.astype(np.float32), _doubts(all_hessian, all_gradient, slopes).astype(np.float32)), lines
 
 
 def _sums(study: Study, start: Floats, basis: Basis) -> tuple[Floats, Floats]:
@@ -143,15 +143,32 @@ def _ridge(hessian: Floats, gradient: Floats, penalty: float) -> Floats:
     return np.asarray(np.linalg.solve(hessian + eye, gradient[..., None])[..., 0])
 
 
-def _posterior(hessian: Floats, gradient: Floats) -> Floats:
-    """Return (H + λI)⁻¹ with the λ of the largest marginal likelihood; the constant is not shrunk."""
+def _doubts(hessian: Floats, gradient: Floats, slopes: Floats) -> Floats:
+    """Return how far the truth lies around each arm's slopes and constant, E[(β − b)(β − b)ᵀ], (k, q + 1, q + 1).
+
+    The arms have one unknown penalty λ, each of PENALTIES as likely beforehand, with posterior weights w(λ) by the
+    marginal likelihood of all arms: Σ w [(H + λI)⁻¹ + (m − b)(m − b)ᵀ], m = (H + λI)⁻¹ g and b the slopes in use. One λ
+    per arm, the likeliest, would call an arm's slopes certain to be nil where its own rows are too few to show any. The
+    constant keeps the least penalty.
+    """
+    likelihood = np.sum([_likelihoods(*sums) for sums in zip(hessian, gradient, strict=True)], axis=0)
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    prior = np.repeat(np.array(PENALTIES)[:, None], hessian.shape[-1], axis=1)
+    prior[:, -1] = PENALTIES[0]
+    found = np.zeros_like(hessian)
+    for arm, (own, slope) in enumerate(zip(hessian, gradient, strict=True)):
+        covariance = np.linalg.inv(own + prior[:, :, None] * np.eye(len(own)))
+        away = covariance @ slope - slopes[arm]
+        found[arm] = np.tensordot(weight, covariance, 1) + (away.T * weight) @ away
+    return np.asarray(np.tril(found) + np.tril(found, -1).swapaxes(1, 2))
+
+
+def _likelihoods(hessian: Floats, gradient: Floats) -> Floats:
+    """Return the logarithm of one arm's marginal likelihood at each of PENALTIES, up to a constant."""
     values, vectors = np.linalg.eigh(hessian)
     values = np.maximum(values, 0.0)
     along = vectors.T @ gradient
-    likelihoods = [
-        float((along**2 / (values + penalty)).sum() - np.log1p(values / penalty).sum()) for penalty in PENALTIES
-    ]
-    prior = np.full(len(values), PENALTIES[int(np.argmax(likelihoods))])
-    prior[-1] = PENALTIES[0]
-    inverse = np.linalg.inv(hessian + np.diag(prior))
-    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)
+    return np.array([
+        0.5 * float((along**2 / (values + penalty)).sum() - np.log1p(values / penalty).sum()) for penalty in PENALTIES
+    ])  # fmt: skip

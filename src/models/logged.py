@@ -17,7 +17,7 @@ from .boosting import Training, fit_booster, predict
 
 Floats = NDArray[np.float64]
 Worth = float | Floats  # money, one for all rows or one for each
-_LEAST_PROPENSITY = 0.01  # estimated propensities are kept above it, so that no row's weight exceeds 100
+LEAST_PROPENSITY = 0.01  # estimated propensities are kept above it, so that no row's weight exceeds 100
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
     received = np.zeros_like(inside.eligible)
     np.put_along_axis(received, inside.arm[:, None], True, axis=1)
     every *= inside.eligible | received
-    every /= np.maximum(every.sum(axis=1, keepdims=True), _LEAST_PROPENSITY)
+    every /= np.maximum(every.sum(axis=1, keepdims=True), LEAST_PROPENSITY)
     chosen = np.take_along_axis(every, inside.arm[:, None], axis=1)[:, 0]
-    return np.clip(chosen, _LEAST_PROPENSITY, 1.0)
+    return np.clip(chosen, LEAST_PROPENSITY, 1.0)
 
 
 def _fewer(training: Training) -> Training:

@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
+from ..contracts.params import Params
 from ..evaluation.policies import CHAMPION, CURRENT, OURS
+from ..evaluation.promise import total_gain
 from .formats import interval, number, words
 
 PER = 1000  # stakeholders in the headline
@@ -134,6 +138,20 @@ def strongest_rival(uplift: Mapping[str, Any]) -> str:
     )
 
 
+def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[str, Any]) -> str:
+    """Return in one sentence what these assignments gain in all; nothing without decisions."""
+    if "uplift" not in metrics:
+        return ""
+    total = total_gain(assignments, params.interventions.control, metrics["uplift"]["gain_per_treated"])
+    expected = f"The expected gains of these assignments add up to {number(total['expected'])}"
+    if total["low"] is None:
+        return f"{expected}; too few held-out decisions would be treated to tell whether that will come."
+    return (
+        f"{expected}; by what held-out decisions gain, doubly robust, they bring {number(total['value'])} over "
+        f"contacting nobody, costs paid, over {params.clock.horizon_days} days (95 % interval: {interval(total, 0)})."
+    )
+
+
 def cautions(metrics: Mapping[str, Any]) -> list[str]:
     """Return what a reader should know before trusting the figures: sentences, none when nothing stands out."""
     found = []
@@ -158,6 +176,23 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
         found.append(
             f"The logged decisions cannot keep {', '.join(uplift['limits_left_out'])}: this policy is valued without "
             "them, so the assignments may be worth less."
+        )
+    return found + _support(uplift)
+
+
+def _support(uplift: Mapping[str, Any]) -> list[str]:
+    """Return what the logged decisions cannot speak of: arms hardly tried, rows without overlap, the policy itself."""
+    found = []
+    unknown = [
+        f"{words(arm)} ({number(each['decisions'])})" for arm, each in uplift["arms"].items() if not each["known"]
+    ]
+    if unknown:
+        found.append(f"Too few decisions to estimate a gain of: {', '.join(unknown)}. Nobody gets them but to explore.")
+    if uplift["propensity"]["without_overlap"]:
+        found.append(
+            f"{number(uplift['propensity']['without_overlap'])} of {number(uplift['decisions'])} decisions had a "
+            "propensity of 0.01 or less: their like hardly ever got that arm, so effects there lean on the model; "
+            "column propensity of data/out_of_fold/uplift.parquet tells which."
         )
     rows = uplift["policies"].get(OURS, {}).get("overlap", {}).get("effective_rows")
     if rows is not None and rows < 0.05 * uplift["decisions"]:

@@ -19,7 +19,7 @@ from .assigned import ArmTally, meaning, reason_parts, tally
 from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
-from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival
+from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 from .judged import Table
 from .kpis import KpiPage
 from .rules import limit_rows, rule_rows
@@ -102,6 +102,7 @@ def render_page(run: FinishedRun) -> str:
         meaning=meaning,
         headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
         rival=strongest_rival(uplift) if uplift else "",
+        total=total_sentence(run.assignments, run.params, run.metrics),
         cautions=cautions(run.metrics),
         policies=policies,
         churn_baselines=churn_baselines(run.metrics["churn"]),

@@ -37,6 +37,7 @@ class Summary:
         verdict: verdict.json.
         report: where the page is, relative to the project's root.
         version: the registered version, where known.
+        total: the sentence about the expected gain of all assignments; empty without decisions.
     """
 
     params: Params
@@ -47,6 +48,7 @@ class Summary:
     verdict: Mapping[str, Any]
     report: str
     version: str = ""
+    total: str = ""
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -82,6 +84,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
     parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict))]
     parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
+    parts += [Text(summary.total)] if summary.total else []
     parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
     alias = params.registry.alias if summary.verdict["promoted"] else params.registry.challenger

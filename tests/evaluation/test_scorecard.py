@@ -8,10 +8,14 @@ import pytest
 from scipy.special import expit
 
 from rapport.contracts.params import Params, parse_params
+from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.policies import Held
+from rapport.evaluation.policy_scorecard import policy_scorecard
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.evaluation.scorecard import churn_scorecard
 from rapport.models.churn_baselines import BASELINES, RULE
 from rapport.models.training import Rows, train
+from rapport.policy.limits import Constraints
 
 PEOPLE = 400
 RULES = ["use, lowest first", "age, highest first", "a, lowest first"]
@@ -68,6 +72,27 @@ def test_a_baseline_that_the_source_has_no_history_for_is_left_out() -> None:
 def test_without_leavers_the_baselines_are_undefined() -> None:
     found = churn_scorecard(held_out().assign(churned=False), params())["baselines"]
     assert all(found[name][key]["value"] is None for name in BASELINES for key in ("auc", "ours_minus_this"))
+
+
+def decided(gain_of_call: float) -> Held:
+    """Return 200 decisions, half of them calls worth 20 at a cost of 5, four of which were hardly likely."""
+    arm, n = np.tile([0, 1], 100), 200
+    propensity = np.where(np.arange(n) < 8, np.where(arm == 1, 0.01, 0.99), 0.5)
+    log = LoggedDecisions(20.0 * arm, arm, propensity, np.tile([0.0, 5.0], (n, 1)), np.tile([0.0, 20.0], (n, 1)),
+                          np.arange(n))  # fmt: skip
+    gain = np.column_stack([np.zeros(n), np.full(n, gain_of_call)])
+    return Held(log, gain, np.ones((n, 2), dtype=bool), Constraints(), np.arange(n) % 2, np.full(n, 0.2),
+                np.ones(n, dtype=bool))  # fmt: skip
+
+
+def test_what_the_treated_gain_and_what_the_log_cannot_tell() -> None:
+    found = policy_scorecard(decided(3.0), ("none", "call"))
+    assert found["gain_per_treated"]["value"] == pytest.approx(15.0)
+    assert found["arms"] == {"none": {"decisions": 100, "known": True}, "call": {"decisions": 100, "known": True}}
+    assert (found["propensity"]["least"], found["propensity"]["without_overlap"]) == (0.01, 4)
+    unknown = policy_scorecard(decided(np.nan), ("none", "call"))
+    assert unknown["gain_per_treated"]["value"] is None
+    assert unknown["arms"]["call"] == {"decisions": 100, "known": False}
 
 
 LEARNED = BASELINES[1:]  # these snapshots have no history to be silent in

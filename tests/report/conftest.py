@@ -46,7 +46,9 @@ def uplift() -> dict[str, Any]:
             "best_single_arm": policy(11.75, 0.25, 1.0, 9.0),
             "random": policy(None, None, 0.6, 7.0),
         },
-        "propensity": {"logged": 100, "estimated": 0, "log_loss": estimate(0.6)},
+        "gain_per_treated": estimate(3.0, 1.25),
+        "arms": {"none": {"decisions": 60, "known": True}, "call": {"decisions": 40, "known": True}},
+        "propensity": {"logged": 100, "estimated": 0, "least": 0.4, "without_overlap": 0, "log_loss": estimate(0.6)},
     }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rapport.report.findings import cautions, churn_baselines, headline, policy_rows, strongest_rival
+from rapport.report.findings import cautions, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,20 @@ def test_the_strongest_rival_is_the_baseline_of_highest_value(uplift):
     assert strongest_rival(uplift) == ""
 
 
+def test_the_total_is_told_by_held_out_decisions_for_those_planned(assignments, params, metrics):
+    """One call by plan at 5, one explored at −1, the mail's gain unknown: 4 expected; 3 ± 1.25 for the plan, less 1."""
+    assert total_sentence(assignments, params, metrics) == (
+        "The expected gains of these assignments add up to 4; by what held-out decisions gain, doubly robust, they "
+        "bring 2 over contacting nobody, costs paid, over 90 days (95 % interval: 1 to 3)."
+    )
+
+
+def test_a_total_that_cannot_be_told_says_so(assignments, params, metrics):
+    metrics["uplift"]["gain_per_treated"] = {"value": None, "low": None, "high": None}
+    assert "too few held-out decisions" in total_sentence(assignments, params, metrics)
+    assert total_sentence(assignments, params, {"churn": metrics["churn"]}) == ""
+
+
 def test_policy_rows_name_ours_after_the_params(uplift):
     rows = policy_rows(uplift, "none", "keep")
     assert [(row.label, row.ours) for row in rows] == [
@@ -51,6 +65,14 @@ def test_cautions_speak_only_when_something_stands_out(metrics):
     assert "slope is 0.50" in found[0]
     assert "30 of 100 propensities" in found[1]
     assert "worth 3 of its 100 decisions" in found[2]
+
+
+def test_arms_and_rows_that_the_log_cannot_speak_of_are_named(metrics):
+    metrics["uplift"]["arms"]["new_mail"] = {"decisions": 12, "known": False}
+    metrics["uplift"]["propensity"]["without_overlap"] = 7
+    few, apart = cautions(metrics)
+    assert few == "Too few decisions to estimate a gain of: new mail (12). Nobody gets them but to explore."
+    assert "7 of 100 decisions had a propensity of 0.01 or less" in apart
 
 
 def test_limits_that_the_log_cannot_keep_are_told(metrics):

@@ -16,8 +16,8 @@ VERDICT = {"outcome": "no_policy", "promoted": True, "look": 1, "level": 0.025, 
 
 @pytest.fixture
 def summary(params, metrics, assignments, account):
-    tallies = tally(assignments, account["spend"])
-    return Summary(params, metrics, tallies, account, "", VERDICT, "data/report/report.html", "7")
+    tallies, total = tally(assignments, account["spend"]), "The expected gains add up to 4."
+    return Summary(params, metrics, tallies, account, "", VERDICT, "data/report/report.html", "7", total)
 
 
 def printed(summary, terminal=False):
@@ -47,6 +47,7 @@ def test_it_tells_the_run(summary):
         "mail 1 16.7 % 3.00 –",
         "all 6 23.00",
         "reasons: best gain 2, no gain 2, explore 1, holdout 1",
+        "The expected gains add up to 4.",
         "report data/report/report.html",
         "model models:/rapport@champion (version 7)",
     ):
