@@ -14,7 +14,7 @@ from .evaluation.churn_slices import churn_slices, curve_scorecard, slice_column
 from .evaluation.drift import feature_drift, independent_rows
 from .evaluation.gain_scorecard import best_arms, gain_scorecard, group_scorecard
 from .evaluation.incumbent import Incumbent, incumbent
-from .evaluation.log import LoggedDecisions
+from .evaluation.log import LoggedDecisions, clusters
 from .evaluation.pilot import pilot_message, propose_pilot
 from .evaluation.policies import Held
 from .evaluation.policy_scorecard import policy_scorecard
@@ -143,7 +143,7 @@ def _held(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, populatio
     may = permitted(rules_of(today, params), cost.shape)[1]
     arm, propensity = rows["arm"].to_numpy(dtype=np.int64), rows["propensity"].to_numpy(dtype=float)
     logged = LoggedDecisions(rows["value"].to_numpy(dtype=float), arm, propensity, cost,
-                             _matrix(rows, "mu", params), rows["stakeholder_id"].to_numpy(dtype=object))  # fmt: skip
+                             _matrix(rows, "mu", params), clusters(decisions, params.decision.one_per))  # fmt: skip
     caution = params.decision.caution * _matrix(rows, "effect_se", params) if params.decision.caution else 0.0
     worth = np.where(may, _matrix(rows, "effect", params) - cost - caution, np.nan)
     worth[:, 0] = 0.0

@@ -39,7 +39,7 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
         found[CHAMPION] = _champion(held, incumbent, names)
     return {
         "decisions": len(held.log.value),
-        "stakeholders": len(np.unique(held.log.cluster)),
+        "clusters": len(np.unique(held.log.cluster)),
         "limits_left_out": left_out,
         "policies": found,
         "arms": {name: _arm(held, at) for at, name in enumerate(names)},

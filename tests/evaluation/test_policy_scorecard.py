@@ -41,7 +41,7 @@ def test_every_policy_is_there_and_json(held):
     found = policy_scorecard(held, NAMES)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found["policies"]) == [OURS, *RIVALS]
-    assert (found["decisions"], found["stakeholders"]) == (N, N // 2)
+    assert (found["decisions"], found["clusters"]) == (N, N // 2)
     ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)]
     assert found["policies"][OURS]["doubly_robust"] == doubly_robust(held.log, ours).as_dict()
     nobody = np.eye(3)[np.zeros(N, dtype=int)]

@@ -3,11 +3,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from rapport.evaluation.estimate import Z95, Estimate, clustered_mean
-from rapport.evaluation.log import LoggedDecisions, effective_sample_size, overlap
+from rapport.evaluation.log import LoggedDecisions, clusters, effective_sample_size, overlap
 from rapport.evaluation.policy_value import (
     clipped,
     difference,
@@ -408,3 +409,19 @@ def test_part_of_a_log_is_a_log():
     assert part.value.tolist() == [6.0, 1.0, 8.0]
     assert part.arm.tolist() == [1, 0, 1]
     assert part.cluster.tolist() == [0, 1, 2]
+
+
+def test_a_household_is_one_cluster_and_widens_the_interval() -> None:
+    """Six rows, two homes of two whose values agree and two people alone: four clusters instead of six."""
+    rows = pd.DataFrame({"stakeholder_id": list("abcdef"), "home": ["x", "x", "y", "y", None, None]})
+    value, arm = np.array([1.0, 1.0, 9.0, 9.0, 4.0, 6.0]), np.zeros(6, dtype=np.int64)
+
+    def judged(one_per: str | None) -> Estimate:
+        log = LoggedDecisions(value, arm, np.ones(6), np.zeros((6, 1)), np.zeros((6, 1)), clusters(rows, one_per))
+        return doubly_robust(log, np.ones((6, 1)))
+
+    alone, together = judged(None), judged("home")
+    assert alone.value == together.value == 5.0
+    # Sums of residuals: −8 and 8 in the homes, −1 and 1 alone; se² = 4/3 · (64 + 64 + 1 + 1) / 36.
+    assert together.se == pytest.approx(np.sqrt(4 / 3 * 130 / 36))
+    assert alone.se == pytest.approx(np.sqrt(6 / 5 * 66 / 36))
