@@ -18,24 +18,26 @@ def as_proposed(carried_out: pd.DataFrame, assignments: pd.DataFrame) -> pd.Data
 
     Args:
         carried_out: of canonical_carried_out; a decision that nobody proposed stays as it is.
-        assignments: what was proposed; decision_id, stakeholder_id, iteration, intervention and propensity.
+        assignments: what was proposed; decision_id, stakeholder_id, decided_at, iteration, policy, intervention and
+            propensity.
 
     Raises:
-        InputError: the assignments are of another iteration, or a row has another stakeholder, decided arm or
-            propensity than its proposal.
+        InputError: the assignments are of another iteration, or a row has another stakeholder, instant, policy, decided
+            arm or propensity than its proposal.
     """
     _refuse_other_iteration(carried_out, assignments)
-    proposed = assignments.set_index("decision_id")
     ids = carried_out["decision_id"]
-    ours, origin = ids.isin(proposed.index), Origin("decisions")
-    owner, arm, propensity = (ids.map(proposed[name]) for name in ("stakeholder_id", "intervention", "propensity"))
-    named = carried_out["stakeholder_id"]
-    refuse(ours & (owner != named), named, origin, "the stakeholder of the proposal with this decision_id",
-           "correct the row")  # fmt: skip
-    fix = "leave the decided arm as it is; what was delivered instead belongs in delivered_intervention"
-    refuse(ours & (arm != carried_out["intervention"]), carried_out["intervention"], origin,
-           "the arm that was proposed", fix)  # fmt: skip
-    logged = carried_out["propensity"]
+    ours, origin = ids.isin(assignments["decision_id"]), Origin("decisions")
+    proposed = assignments.set_index("decision_id").reindex(ids).reset_index(drop=True)
+    propensity, logged = proposed["propensity"], carried_out["propensity"]
+    for name, expected, fix in (
+        ("stakeholder_id", "the stakeholder of the proposal with this decision_id", "correct the row"),
+        ("decided_at", "the instant of the proposal", "leave it as it is: it was randomised then, whenever it was met"),
+        ("policy", "the policy that proposed it", "leave it as it is; who changed it belongs in status_reason"),
+        ("intervention", "the arm that was proposed",
+         "leave the decided arm as it is; what was delivered instead belongs in delivered_intervention"),
+    ):  # fmt: skip
+        refuse(ours & (proposed[name] != carried_out[name]), carried_out[name], origin, expected, fix)
     refuse(ours & ((logged - propensity).abs() > _ROUNDED), logged, origin, "the propensity of the proposal",
            "leave it as it is, or blank")  # fmt: skip
     return carried_out.assign(propensity=propensity.where(ours, logged))

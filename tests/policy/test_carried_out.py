@@ -16,9 +16,11 @@ ARMS = ("none", "call", "mail")
 PROPOSED = pd.DataFrame({
     "decision_id": ["d1", "d2", "d3", "d4"],
     "stakeholder_id": ["a", "b", "c", "d"],
+    "decided_at": pd.Timestamp("2025-04-01", tz="UTC"),
     "intervention": ["call", "none", "mail", "call"],
     "propensity": [1 / 3, 0.8, 0.7, 0.6],
     "iteration": [1, 1, 1, 1],
+    "policy": "rapport",
 })  # fmt: skip
 
 
@@ -59,6 +61,14 @@ def test_decisions_nobody_proposed_keep_what_was_logged(proposed: pd.DataFrame) 
     ("changes", "message"),
     [
         ({"stakeholder_id": ["c", "z", "b", "a"]}, r"column stakeholder_id, row 2: expected the stakeholder.*got 'z'"),
+        (
+            {"decided_at": ["2025-04-01", "2025-04-20", "2025-04-01", "2025-04-02"]},
+            r"column decided_at, row 2: expected the instant of the proposal; got 2025-04-20",
+        ),
+        (
+            {"policy": ["rapport", "rapport", "whoever", "by hand"]},
+            r"column policy, row 3: expected the policy that proposed it; got 'whoever'",
+        ),
         ({"intervention": ["mail", "call", "mail", "mail"]}, r"column intervention, row 3: .*proposed; got 'mail'"),
         ({"propensity": [0.7, 0.9, 0.8, 0.5]}, r"column propensity, row 2: expected the propensity of .*; got 0.9"),
     ],
@@ -95,7 +105,8 @@ def world(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     ids = [f"{at:04d}" for at in range(N)]
     names = np.array(["none", "call"], dtype=object)
     proposals = pd.DataFrame({
-        "decision_id": ids, "stakeholder_id": ids, "decided_at": "2025-04-01", "intervention": names[proposed],
+        "decision_id": ids, "stakeholder_id": ids, "decided_at": pd.Timestamp("2025-04-01", tz="UTC"),
+        "intervention": names[proposed],
         "propensity": np.where(proposed == 1, PLANNED[x], 1.0 - PLANNED[x]), "iteration": 1, "policy": "rapport",
     })  # fmt: skip
     marks = proposals.assign(
