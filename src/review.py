@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from .contracts.carried_out import MARKS, reviewed
+from .contracts.carried_out import MARKS, canonical_worklist, reviewed
 from .contracts.errors import InputError
 from .sources.files import read_file
 from .store.atomic import write_text
@@ -29,7 +29,7 @@ def main(
     """Write data/review/iteration=N.csv, the proposals with their status; `absorb` takes it once all are settled."""
     params, assignments = load_params(), read_frame(ASSIGNMENTS)
     place = REVIEW / f"iteration={assignments['iteration'].max():04d}.csv"
-    worklist = _worklist(place, assignments)
+    worklist = _worklist(place, assignments, params.interventions.control)
     if marks:
         raw, origin = read_file(Path(marks))
         worklist = reviewed(worklist, raw, params.interventions.control, origin)
@@ -38,22 +38,22 @@ def main(
     say(f"{place}: " + ", ".join(f"{status} {count:,}" for status, count in counts.items()))
 
 
-def _worklist(place: Path, assignments: pd.DataFrame) -> pd.DataFrame:
+def _worklist(place: Path, assignments: pd.DataFrame, control: str) -> pd.DataFrame:
     """Return the proposals with the marks made so far.
 
     Raises:
-        InputError: the marks are of other proposals than those assigned.
+        InputError: the marks are of other proposals than those assigned, or contradict each other.
     """
     fresh = assignments[COLUMNS].assign(**dict.fromkeys(MARKS, pd.array([None] * len(assignments), dtype="str")))
     fresh["status"] = assignments["status"]
     if not place.is_file():
         return fresh
-    marked, _ = read_file(place)
+    marked, origin = read_file(place)
     same = ["decision_id", "intervention"]
     if not marked[same].astype("str").reset_index(drop=True).equals(fresh[same].astype("str")):
         fix = f"move {place} away to begin with the new proposals"
         raise InputError(str(place), "marks of the proposals in data/assignments", "those of others", fix)
-    return fresh.assign(**{name: marked[name].array for name in MARKS})
+    return canonical_worklist(fresh.assign(**{name: marked[name].array for name in MARKS}), control, origin)
 
 
 if __name__ == "__main__":

@@ -53,26 +53,49 @@ def canonical_carried_out(raw: pd.DataFrame, arms: Sequence[str], origin: Origin
     return decisions.assign(status=rows["status"], status_reason=rows["status_reason"])
 
 
-def reviewed(worklist: pd.DataFrame, raw: pd.DataFrame, control: str, origin: Origin) -> pd.DataFrame:
-    """Return the worklist with people's marks put in.
+def canonical_worklist(raw: pd.DataFrame, control: str, origin: Origin) -> pd.DataFrame:
+    """Return a worklist with its marks as text, null where blank.
 
     Args:
-        worklist: decision_id, intervention and MARKS, one row per proposal.
+        raw: decision_id, intervention and MARKS, one row per proposal; other columns stay as they are.
+        control: the arm that is no intervention.
+        origin: of `raw`, for messages.
+
+    Raises:
+        InputError: a status is none of NEXT, or the marks contradict each other.
+    """
+    worklist = raw.reset_index(drop=True).assign(**_marks(raw))
+    refuse_contradictions(worklist, control, origin)
+    return worklist
+
+
+def reviewed(worklist: pd.DataFrame, raw: pd.DataFrame, control: str, origin: Origin) -> pd.DataFrame:
+    """Return the worklist with people's marks put in; a reason stays until another is given.
+
+    Args:
+        worklist: of canonical_worklist.
         raw: decision_id and any of MARKS, one row per proposal that changes; other columns are ignored.
         control: the arm that is no intervention.
         origin: of `raw`, for messages.
 
     Raises:
-        InputError: a decision_id is unknown or twice there, a status may not follow the one before, or the marks
-            contradict each other.
+        InputError: a decision_id is unknown or twice there, a status may not follow the one before, the marks
+            contradict each other, or they change a final row.
     """
     marks = _marks(raw)
     ids = normalise_ids(optional_column(raw, "decision_id")).reset_index(drop=True)
     at = pd.Index(worklist["decision_id"]).get_indexer(pd.Index(ids))
     refuse(at < 0, ids, origin, "the decision_id of a proposal", "correct the id; `data/assignments` has them")
     refuse(ids.duplicated(), ids, origin, "each proposal once", "keep its last mark")
-    _refuse_illegal_steps(worklist["status"].to_numpy()[at], marks["status"].fillna("nothing"), origin)
-    refuse_contradictions(marks.assign(intervention=worklist["intervention"].to_numpy()[at]), control, origin)
+    before = worklist.iloc[at].reset_index(drop=True)
+    _refuse_illegal_steps(before["status"], marks["status"].fillna("nothing"), origin)
+    refuse_contradictions(marks.assign(intervention=before["intervention"]), control, origin)
+    kept = ["delivered_intervention", "status_reason"]
+    marks[kept] = marks[kept].fillna(before[kept])
+    for name in kept:
+        changed = marks[name].notna() & (marks[name] != before[name])
+        refuse(before["status"].isin(FINAL) & changed, marks[name], origin, "what was marked before",
+               f"{', '.join(FINAL)} are final; leave the row out")  # fmt: skip
     marked = worklist.copy()
     for name in MARKS:
         column = marked[name].to_numpy(dtype=object, copy=True)

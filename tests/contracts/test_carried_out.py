@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from rapport.contracts.carried_out import FINAL, NEXT, canonical_carried_out, reviewed
+from rapport.contracts.carried_out import FINAL, NEXT, canonical_carried_out, canonical_worklist, reviewed
 from rapport.contracts.cells import Origin
 from rapport.contracts.errors import InputError
 
@@ -75,10 +75,15 @@ def test_contradictions_are_refused_by_cell(marks: tuple[str, str, str, str], me
     assert len(settled(("mail", "", "", ""))) == 1
 
 
+MADE = {"overridden": ("mail", "asked"), "declined": ("", "busy")}  # delivered arm and reason that go with a status
+
+
 def worklist(*statuses: str) -> pd.DataFrame:
-    blank, ids = pd.array([None] * len(statuses), dtype="str"), [f"d{at}" for at in range(len(statuses))]
-    return pd.DataFrame({"decision_id": ids, "intervention": "call", "delivered_intervention": blank,
-                         "status": list(statuses), "status_reason": blank})  # fmt: skip
+    """Return a worklist of calls as it stands in a file, blanks as empty text."""
+    delivered, reason = zip(*(MADE.get(status, ("", "")) for status in statuses), strict=True)
+    raw = pd.DataFrame({"decision_id": [f"d{at}" for at in range(len(statuses))], "intervention": "call",
+                        "delivered_intervention": delivered, "status": statuses, "status_reason": reason})  # fmt: skip
+    return canonical_worklist(raw, "none", Origin("iteration=0001.csv"))
 
 
 def mark(decision: str, status: str, delivered: str = "", reason: str = "") -> pd.DataFrame:
@@ -89,7 +94,7 @@ def mark(decision: str, status: str, delivered: str = "", reason: str = "") -> p
 @pytest.mark.parametrize("was", NEXT)
 @pytest.mark.parametrize("now", NEXT)
 def test_only_the_steps_of_the_contract_are_taken(was: str, now: str) -> None:
-    marks = mark("d1", now, *{"overridden": ("mail", "asked"), "declined": ("", "busy")}.get(now, ()))
+    marks = mark("d1", now, *MADE.get(now, ()))
     if now == was or now in NEXT[was]:
         done = reviewed(worklist("proposed", was), marks, "none", ORIGIN)
         assert done["status"].tolist() == ["proposed", now]
@@ -125,3 +130,36 @@ def test_unknown_and_repeated_proposals_are_refused() -> None:
     twice = pd.concat([mark("d0", "approved"), mark("d0", "delivered")], ignore_index=True)
     with pytest.raises(InputError, match="column decision_id, row 2: expected each proposal once; got 'd0'"):
         reviewed(worklist("proposed"), twice, "none", ORIGIN)
+
+
+@pytest.mark.parametrize(("status", "got"), [("Approved", "'Approved'"), (" ", "a blank cell")])
+def test_a_worklist_edited_by_hand_is_checked_before_marks_are_put_in(status: str, got: str) -> None:
+    with pytest.raises(InputError, match=f"iteration=0001.csv, column status, row 2: expected one of .*; got {got}"):
+        worklist("proposed", status)
+    assert worklist("proposed", " approved ")["status"].tolist() == ["proposed", "approved"]
+
+
+@pytest.mark.parametrize(
+    ("status", "change", "message"),
+    [
+        ("overridden", ("none", "asked"), "column delivered_intervention, row 1: expected what was marked.*got 'none'"),
+        ("overridden", ("mail", "other"), "column status_reason, row 1: expected what was marked before; got 'other'"),
+        ("declined", ("", "other"), "column status_reason, row 1: expected what was marked before; got 'other'"),
+        ("delivered", ("", "late"), "column status_reason, row 1: expected what was marked before; got 'late'"),
+    ],
+)
+def test_what_is_final_may_be_marked_again_but_not_changed(status: str, change: tuple[str, str], message: str) -> None:
+    before = worklist("proposed", status)
+    with pytest.raises(InputError, match=message):
+        reviewed(before, mark("d1", status, *change), "none", ORIGIN)
+    pd.testing.assert_frame_equal(reviewed(before, mark("d1", status, *MADE.get(status, ())), "none", ORIGIN), before)
+
+
+def test_a_reason_stays_until_another_is_given() -> None:
+    noted = reviewed(worklist("proposed"), mark("d0", "approved", reason="call after six"), "none", ORIGIN)
+    assert reviewed(noted, mark("d0", "delivered"), "none", ORIGIN)["status_reason"].tolist() == ["call after six"]
+    busy = reviewed(noted, mark("d0", "declined", reason="busy"), "none", ORIGIN)
+    assert busy["status_reason"].tolist() == ["busy"]
+    pd.testing.assert_frame_equal(reviewed(busy, mark("d0", "declined"), "none", ORIGIN), busy)
+    with pytest.raises(InputError, match="expected why the proposal was overridden"):
+        reviewed(noted, mark("d0", "overridden", "mail"), "none", ORIGIN)

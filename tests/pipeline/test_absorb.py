@@ -83,6 +83,10 @@ def test_proposals_are_reviewed_step_by_step_and_absorbed(decided: Path) -> None
         supported = worklist.loc[worklist["intervention"] == "personal_support", "decision_id"].head(3)
         marks = pd.DataFrame({"decision_id": supported, "status": "approved"})
         marks.to_csv("marks.csv", index=False)
+        worklist.assign(status="Approved").to_csv(place, index=False)
+        with pytest.raises(InputError, match=r"iteration=0001.csv, column status, row 1: .* got 'Approved'"):
+            review.main("marks.csv")
+        worklist.to_csv(place, index=False)
         review.main("marks.csv")
         before = place.read_bytes()
         with pytest.raises(InputError, match=r"review/iteration=0001.csv, column status, row 1: .* got 'proposed'"):
