@@ -118,7 +118,7 @@ def deliberate(bundle: Bundle, table: pd.DataFrame, predictions: Predictions | N
     planned = planned_constraints(constraints, drawn, decision.holdout)
     key = uniform_by_id(table["stakeholder_id"], "ties")
     plan = choose(np.where(offer.today, offer.worth, np.nan), offer.cost, planned, key)
-    held = in_holdout(table["stakeholder_id"], decision.holdout, seed)
+    held = in_holdout(table["stakeholder_id"], decision.holdout)
     opted_out = table["opted_out"].to_numpy(dtype=bool)
     arm = np.where(held | opted_out, 0, np.where(drawn.arm >= 0, drawn.arm, plan.arm))
     refuse_broken(constraints, arm, offer.cost)

@@ -19,6 +19,7 @@ from .limits import Constraints, Integers
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+HOLDOUT_SALT = "holdout 1"  # never the params' seed: another seed must not hold out other people
 _PACKED = 30  # flags that go into one whole number
 
 
@@ -44,9 +45,9 @@ class Exploration:
         return float((self.arm >= 0).sum() / max(int(self.open.sum()), 1))
 
 
-def in_holdout(ids: pd.Series, share: float, seed: int) -> Flags:
-    """Return who belongs to the permanent holdout, shape (n,): the same people in every iteration."""
-    return uniform_by_id(ids, f"holdout {seed}") < share
+def in_holdout(ids: pd.Series, share: float) -> Flags:
+    """Return who belongs to the permanent holdout, shape (n,): the same people for every iteration and seed."""
+    return uniform_by_id(ids, HOLDOUT_SALT) < share
 
 
 def nearly_best(gain: Floats, error: Floats, allowed: Flags, within: float | None) -> Flags:

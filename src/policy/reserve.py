@@ -74,7 +74,8 @@ def refuse_broken(constraints: Constraints, arm: Integers, cost: Floats) -> None
         if limit.kind == "le":
             raise RuntimeError(f"the assignment breaks {limit.name}")
         raise InputError(f"params.yaml, {limit.name}", f"at least {limit.bound:g} after holdout and exploration",
-                         f"{constraints.used(limit, arm, cost):g}, by a rare draw", "set another seed")  # fmt: skip
+                         f"{constraints.used(limit, arm, cost):g}, by a rare draw",
+                         "ask for a little less, so that there is slack")  # fmt: skip
 
 
 def _safe(planned: int, least: int, lost: float) -> bool:

@@ -107,6 +107,8 @@ def test_holdout() -> None:
     assert (result["propensity"] == 0.5).all()
     later = decide(told({"holdout": 0.5, "exploration": 0.0}), people(100, iteration=9))
     assert ((later["reason"] == "holdout") == held).all()
+    anew = decide(told({"holdout": 0.5, "exploration": 0.0}, seed=9), people(100))
+    assert ((anew["reason"] == "holdout") == held).all(), "no seed holds out other people"
 
 
 def test_an_unknown_effect_is_never_planned_but_may_be_explored() -> None:
@@ -122,7 +124,7 @@ def test_an_unknown_effect_is_never_planned_but_may_be_explored() -> None:
 
 
 def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """2,000 replays of 60 people under a fixed plan whose budget binds, another seed each time.
+    """2,000 replays of 60 people under a fixed plan whose budget binds, another seed and holdout each time.
 
     The plan is solved once, and that no seed asks for another is part of the test. Each frequency is compared with its
     exact binomial; over all pairs of person and arm a right program fails for at most 1 of 100 choices of the seeds
@@ -142,6 +144,7 @@ def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytes
     names = np.array(["none", "call", "mail"])
     counts, logged, explored = np.zeros((n, 3), dtype=int), np.full((n, 3), np.nan), np.zeros((n, 3), dtype=bool)
     for seed in range(replays):
+        monkeypatch.setattr("rapport.policy.explore.HOLDOUT_SALT", f"holdout {seed}")
         result = decide(told(decision, seed, mail={"capacity": 25}), table)
         arm = (result["intervention"].to_numpy()[:, None] == names).argmax(axis=1)
         rows = np.arange(n)
@@ -166,10 +169,11 @@ def test_logged_propensities_are_the_frequencies_over_replays(monkeypatch: pytes
     assert tails.min() > 0.01 / len(k)
 
 
-def test_holdout_and_exploration_are_drawn_independently() -> None:
+def test_holdout_and_exploration_are_drawn_independently(monkeypatch: pytest.MonkeyPatch) -> None:
     """Explorers are held out as often as others: 60 replays of 300 people, at four standard deviations."""
     held = explored = both = 0
     for seed in range(60):
+        monkeypatch.setattr("rapport.policy.explore.HOLDOUT_SALT", f"holdout {seed}")
         with_holdout = decide(told({"holdout": 0.3, "exploration": 0.3}, seed), people(300))
         without = decide(told({"holdout": 0.0, "exploration": 0.3}, seed), people(300))
         out, drawn = with_holdout["reason"] == "holdout", without["reason"] == "explore"

@@ -197,11 +197,11 @@ def drawn_bundle(seed: int) -> Told:
 
 
 def test_logged_propensities_and_hard_limits_over_replays_of_every_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """2,000 replays of 240 people, another seed each time: no draw breaks a limit, and every probability is right.
+    """2,000 replays of 240 people, another draw each time: no draw breaks a limit, and every probability is right.
 
-    Frequencies of (person, arm), and of (person, reason) for holdout and exploration, are compared with their exact
-    binomial; a right program fails for at most 1 of 100 choices of the seeds (Bonferroni over all comparisons). Rates
-    are bounded in probability, not in each draw.
+    The seed and the salt of the holdout change. Frequencies of (person, arm), and of (person, reason) for holdout and
+    exploration, are compared with their exact binomial; a right program fails for at most 1 of 100 choices of the seeds
+    (Bonferroni over all comparisons). Rates are bounded in probability, not in each draw.
     """
     plans: dict[bytes, Choice] = {}
 
@@ -221,6 +221,7 @@ def test_logged_propensities_and_hard_limits_over_replays_of_every_rule(monkeypa
     upper = [limit for limit in first.constraints.limits if limit.reason != "rate_gap"]
     hard = Constraints(tuple(upper), first.constraints.groups, None)
     for seed in range(replays):
+        monkeypatch.setattr("rapport.policy.explore.HOLDOUT_SALT", f"holdout {seed}")
         found = deliberate(replace(bundle, params=bundle.params.model_copy(update={"seed": seed})), table)
         np.testing.assert_array_equal(found.probability, first.probability)
         counts[rows, found.arm] += 1
@@ -267,10 +268,11 @@ def test_rates_are_bounded_as_probabilities() -> None:
     assert difference(rate_gaps=gap) <= 0.05 + 1e-9
 
 
-def test_a_quota_is_met_after_holdout_and_exploration() -> None:
+def test_a_quota_is_met_after_holdout_and_exploration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gains by a mail, and every draw leaves the ten that must be given."""
     table = people(300, effect_call=0.0, effect_mail=0.0)
     for seed in range(40):
+        monkeypatch.setattr("rapport.policy.explore.HOLDOUT_SALT", f"holdout {seed}")
         given = decide(told({"holdout": 0.3, "exploration": 0.2}, seed, mail={"quota": 10}), table)["intervention"]
         assert (given == "mail").sum() >= 10
 

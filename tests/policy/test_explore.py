@@ -149,18 +149,19 @@ def test_the_probabilities_match_the_frequencies_over_salts() -> None:
 
 def test_the_holdout_is_sticky_and_independent_of_the_batch() -> None:
     everyone = ids(5000)
-    held = in_holdout(everyone, 0.1, seed=7)
+    held = in_holdout(everyone, 0.1)
     assert abs(held.mean() - 0.1) < 4 * np.sqrt(0.09 / 5000)
     some = everyone.iloc[[4000, 3, 77, 3]]
-    np.testing.assert_array_equal(in_holdout(some, 0.1, seed=7), held[[4000, 3, 77, 3]])
-    alone = [in_holdout(everyone.iloc[[row]], 0.1, seed=7)[0] for row in range(200)]
+    np.testing.assert_array_equal(in_holdout(some, 0.1), held[[4000, 3, 77, 3]])
+    alone = [in_holdout(everyone.iloc[[row]], 0.1)[0] for row in range(200)]
     np.testing.assert_array_equal(alone, held[:200])
 
 
-def test_a_larger_holdout_contains_the_smaller_and_another_seed_is_another_draw() -> None:
-    held, more = (in_holdout(ids(5000), share, seed=7) for share in (0.1, 0.2))
+def test_a_larger_holdout_contains_the_smaller_and_is_no_draw_of_exploration() -> None:
+    held, more = (in_holdout(ids(5000), share) for share in (0.1, 0.2))
     assert more[held].all()
     assert more.sum() > held.sum()
-    other = in_holdout(ids(5000), 0.1, seed=8)
-    assert abs((held & other).mean() - 0.01) < 4 * np.sqrt(0.01 / 5000)
-    assert not in_holdout(ids(5000), 0.0, seed=7).any()
+    free, costs = np.ones((5000, 2), dtype=bool), np.zeros((5000, 2))
+    explored = explore(free, ids(5000), costs, FREE.constraints, 0.1, "explore 1")
+    assert abs((held & (explored.arm >= 0)).mean() - 0.01) < 4 * np.sqrt(0.01 / 5000)
+    assert not in_holdout(ids(5000), 0.0).any()
