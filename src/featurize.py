@@ -30,7 +30,7 @@ def main() -> None:
         say(f"{len(made.features)} features of {len(codes.types)} event types")
         tables = {
             "decisions": made.decisions(decisions),
-            "snapshots": made.snapshots(),
+            "snapshots": made.snapshots(decisions),
             "population": made.population(),
         }
         rows = {}

@@ -21,7 +21,7 @@ from .catalogue import declarations, expression
 from .declare import Feature
 from .engine import Engine
 from .history import Codes
-from .labels import outcome_expression, outcomes
+from .labels import called_off, outcome_expression, outcomes
 from .material import material_of
 from .retention_worth import RetentionWorth
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
@@ -60,11 +60,12 @@ class Featurizer:
 
     def decisions(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         """Yield the mature logged decisions of the canonical table: keys, outcome, features."""
-        return self._learned(decision_spine(decisions, self._people, self._params))
+        return self._learned(decision_spine(decisions, self._people, self._params), decisions)
 
-    def snapshots(self) -> Iterator[pa.Table]:
-        """Yield everyone at regular instants: keys, outcome, features."""
-        return self._learned(snapshot_spine(self._people, self._params))
+    def snapshots(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
+        """Yield everyone at regular instants: keys, outcome, features; contacts count those of the canonical decisions
+        that were called off."""
+        return self._learned(snapshot_spine(self._people, self._params), decisions)
 
     def population(self) -> Iterator[pa.Table]:
         """Yield everyone at `as_of`: keys, opted_out, iteration, features."""
@@ -74,12 +75,14 @@ class Featurizer:
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
             yield self._with_features(keys.assign(**self._worth_column(self._worth.of(spine))), spine, features)
 
-    def _learned(self, spine: pd.DataFrame) -> Iterator[pa.Table]:
+    def _learned(self, spine: pd.DataFrame, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         queries = [self._outcomes_sql, self._features_sql]
+        spine = spine.assign(called_off=called_off(spine, decisions, self._params.interventions.control))
         for part, (found, features) in self._engine.query_parts(queries, self._parts(spine)):
             worth = self._worth.of(part)
             known = outcomes(found.to_pandas(), part, self._people, worth, self._params)
-            known = known.assign(**self._worth_column(worth))
+            contacts = known["contacts"] + part.pop("called_off")
+            known = known.assign(contacts=contacts, **self._worth_column(worth))
             yield self._with_features(pd.concat([_keys(part), known], axis=1), part, features)
 
     def _worth_column(self, worth: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

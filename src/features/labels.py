@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Params
-from ..contracts.time import MICROS_PER_DAY, instant_micros
+from ..contracts.time import MICROS_PER_DAY, instant_micros, to_micros
 from .history import AMOUNT_UNITS, NO_CODE, Codes, contact_type, slug
 from .measures import total_of
 from .spine import Relationships
@@ -118,6 +118,21 @@ def margins_by_slug(params: Params) -> dict[str, float]:
         raise ParamsError("params.yaml, outcome.value", "event types that differ in letters or digits", names,
                           "keep one of those that are alike")  # fmt: skip
     return margins
+
+
+def called_off(spine: pd.DataFrame, decisions: pd.DataFrame, control: str) -> pd.Series:
+    """Return for which rows an intervention was decided at the very instant and none delivered, shape (n,).
+
+    They are not under the control either: who is gone declines, so keeping them would select on the outcome.
+
+    Args:
+        spine: stakeholder_id and as_of (microseconds), n rows.
+        decisions: canonical.
+        control: the arm that is no intervention.
+    """
+    off = decisions[(decisions["intervention"] != control) & (decisions["delivered_intervention"] == control)]
+    keys = pd.MultiIndex.from_arrays([off["stakeholder_id"], to_micros(off["decided_at"])])
+    return pd.Series(pd.MultiIndex.from_frame(spine[["stakeholder_id", "as_of"]]).isin(keys), index=spine.index)
 
 
 def _left(spine: pd.DataFrame, people: Relationships, days: int) -> pd.Series:

@@ -1,9 +1,9 @@
 """The snapshots that churn is learned from, and how they are parted into rows to learn from and later rows to judge by.
 
-Risk under the control is learned from snapshots at whose instant no intervention was received. Interventions later in
-the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out would
-select on the outcome. What is judged is predicted from earlier snapshots, whose outcomes were known by then, of other
-stakeholders.
+Risk under the control is learned from snapshots at whose instant no intervention was decided or received. Interventions
+later in the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out
+would select on the outcome. What is judged is predicted from earlier snapshots, whose outcomes were known by then, of
+other stakeholders.
 """
 
 from collections.abc import Iterator, Mapping
@@ -65,12 +65,12 @@ class ChurnRows:
 
 
 def under_control(snapshots: pd.DataFrame) -> pd.Series:
-    """Return which snapshots teach the risk under the control, shape (n,): no intervention at the instant itself."""
+    """Return which snapshots teach the risk under the control, shape (n,): none decided or received at the instant."""
     return snapshots["contacts"] == 0
 
 
 def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock) -> ChurnRows:
-    """Return the snapshots at whose instant no intervention was received.
+    """Return the snapshots at whose instant no intervention was decided or received.
 
     Raises:
         InputError: there are none.

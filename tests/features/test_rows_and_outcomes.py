@@ -7,7 +7,20 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from histories import ARMS, AS_OF, DAY, LATEST, history_of, instants
+from histories import (
+    ARMS,
+    AS_OF,
+    DAY,
+    LATEST,
+    PEOPLE,
+    Decided,
+    decision_table,
+    event_table,
+    featurized,
+    history_of,
+    instants,
+    stakeholder_table,
+)
 from histories import params as any_params
 from rapport.contracts.cells import Origin
 from rapport.contracts.errors import ParamsError
@@ -257,6 +270,29 @@ def test_contacts_are_the_interventions_received_at_the_very_instant():
     spine = case.decided(params())
     assert spine["decision_id"].tolist() == ["d0", "d1"]
     assert case.outcomes_of(spine, params())["contacts"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("at", "decided", "delivered", "contacts"),
+    [
+        (LATEST, "call", "call", 1),
+        (LATEST, "call", "none", 1),  # declined, may be because ann has left
+        (LATEST, "none", "call", 1),
+        (LATEST, "call", "mail", 1),
+        (LATEST, "none", "none", 0),
+        (LATEST - 1, "call", "none", 0),
+    ],
+)
+def test_an_instant_counts_as_under_the_control_by_both_arms(at, decided, delivered, contacts):
+    who = PEOPLE[0]
+    decisions = decision_table([Decided("d0", who, at, decided)]).assign(
+        delivered_intervention=pd.Series([delivered], dtype="str")
+    )
+    built = featurized(stakeholder_table(PEOPLE), event_table([]), decisions, any_params(snapshots=1))
+    assert (built.snapshots["as_of"] == pd.Timestamp(LATEST, unit="us")).all()
+    counted = built.snapshots.set_index("stakeholder_id")["contacts"]
+    assert counted[who] == contacts
+    assert counted.drop(who).eq(0).all()
 
 
 def test_outcomes_come_in_spine_order_with_one_row_each():
