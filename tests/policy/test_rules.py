@@ -8,7 +8,10 @@ import pytest
 
 from rapport.contracts.errors import InputError, ParamsError
 from rapport.policy.account import account_of
+from rapport.policy.choose import Choice
 from rapport.policy.decide import decide, deliberate
+from rapport.policy.limits import Constraints, LimitUse, at_most, rate_gaps
+from rapport.policy.reasons import reasons_of_limits
 from rapport.policy.rules import permitted, rules_of
 from told import AS_OF, CALM, params, people, told
 
@@ -150,6 +153,19 @@ def test_quota_household_and_rates_are_the_reason() -> None:
     rated = decide(told({**CALM, **gap}), table)
     assert rated.groupby("intervention").size().to_dict() == {"call": 2, "none": 18}
     assert set(rated.loc[rated["intervention"] == "none", "reason"]) == {"rate_gap", "no_gain"}
+
+
+@pytest.mark.parametrize(("back", "reason"), [(28.0, "budget"), (0.0, "rate_gap")])
+def test_the_directions_of_a_bound_on_rates_tell_by_their_sum(back: float, reason: str) -> None:
+    """A call costs 10 at 0.4; the one direction charges a woman 30 / 2 = 15 for it, the other gives `back` / 2."""
+    calls = at_most("budget", 10.0, [0, 1], of_cost=True)
+    constraints = Constraints((calls, *rate_gaps("sex", {"f": 2, "m": 1}, 0.0, [0, 1])), {"sex": np.array([0, 0, 1])})
+    uses = [LimitUse(limit.name, limit.kind, limit.bound, 0.0, price, True)
+            for limit, price in zip(constraints.limits, (0.4, 30.0, back), strict=True)]  # fmt: skip
+    gain, cost = np.tile([0.0, 3.0], (3, 1)), np.tile([0.0, 10.0], (3, 1))
+    plan = Choice(np.array([0, 0, 1]), 3.0, 3.0, tuple(uses))
+    reasons = reasons_of_limits(gain, cost, np.ones((3, 2), dtype=bool), constraints, plan)
+    assert reasons.tolist() == [reason, reason, "best_gain"]
 
 
 def test_the_account_counts_pairs_and_stakeholders() -> None:
