@@ -34,14 +34,14 @@ def planned_constraints(constraints: Constraints, exploration: Exploration, hold
     bands, limits, groups = _bands_of(leaves), [], dict(constraints.groups)
     for limit, use in zip(constraints.limits, exploration.use, strict=True):
         if limit.upper:
-            limits.append(replace(limit, bound=limit.bound - float(use)))
+            limits.append(replace(limit, bound=limit.bound - float(use), stated=limit.bound))
         elif limit.kind == "le":
             assert limit.group is not None
             explored = float((exploration.probability * constraints.weights(limit)).sum())
             limits.append(_rate_gap(limit, bands, explored, holdout))
             groups[_banded(limit.group)] = constraints.groups[limit.group] * len(bands.least) + bands.code
         else:
-            limits.append(replace(limit, bound=float(raised_quota(limit.bound, lost))))
+            limits.append(replace(limit, bound=float(raised_quota(limit.bound, lost)), stated=limit.bound))
     return replace(constraints, limits=tuple(limits), groups=groups)
 
 
@@ -128,4 +128,4 @@ def _rate_gap(limit: Limit, bands: _Bands, explored: float, holdout: float) -> L
     stays = np.where(weight > 0, (1.0 - bands.least)[None, :, None], (1.0 - bands.most)[None, :, None])
     weight = ((1.0 - holdout) * stays * weight).reshape(-1, limit.weight.shape[1])
     bound = limit.bound - (1.0 - holdout) * explored
-    return replace(limit, weight=weight, bound=bound, group=_banded(limit.group))
+    return replace(limit, weight=weight, bound=bound, group=_banded(limit.group), stated=limit.bound)

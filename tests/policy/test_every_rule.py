@@ -322,6 +322,18 @@ def test_a_conflict_names_a_smallest_set_by_key() -> None:
     assert (decide(told({**CALM, "budget": 30.0}, call={"quota": 3}), people(10))["intervention"] == "call").sum() == 3
 
 
+def test_a_conflict_quotes_params_and_tells_what_is_planned() -> None:
+    """Fifty calls are fewer than sixty, but not after the surplus for those drawn away and the room for explorers."""
+    drawn = {"holdout": 0.05, "exploration": 0.05}
+    room = r"in the plan, to leave room for holdout and exploration\)"
+    got = rf"call\.capacity at most 60 \(57 {room} together with .*call\.quota at least 50 \(77 {room}, which"
+    with pytest.raises(InfeasibleError, match=got):
+        decide(told(drawn, call={"quota": 50, "capacity": 60}), people(400))
+    assert (decide(told(CALM, call={"quota": 50, "capacity": 60}), people(400))["intervention"] == "call").sum() == 60
+    with pytest.raises(InfeasibleError, match=r"budget at most 400 together with .*quota at least 50, which"):
+        decide(told({**CALM, "budget": 400.0}, call={"quota": 50}), people(400))
+
+
 def test_a_negative_cost_is_income_that_widens_no_budget() -> None:
     bundle = told({**CALM, "budget": 10.0}, mail={"cost": -5.0})
     result = decide(bundle, people(4, effect_call=[20.0, 20.0, 0.0, 0.0], effect_mail=[-99.0, -99.0, 0.0, 0.0]))
