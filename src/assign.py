@@ -32,6 +32,8 @@ def main() -> None:
     write_frame(RISK, at_risk)
     counts = assignments["intervention"].value_counts()
     say(", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    plan = account["plan"]
+    say(f"plan, draws aside, {plan['value']:,.0f}; its bound {plan['bound']:,.0f}: gap {plan['gap']:.3%}")
     for limit in account["limits"]:
         if limit["binding"]:
             say(f"{limit['name']} binds: one more unit is worth {limit['price']:.4g}")

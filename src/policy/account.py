@@ -6,7 +6,7 @@ import numpy as np
 
 from ..contracts.params import Params
 from .decide import Decided
-from .limits import LimitUse
+from .limits import Limit, LimitUse
 from .rules import Rule
 
 
@@ -15,17 +15,17 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
 
     Returns:
         stakeholders; rules: key, reason, `pairs` of stakeholder and arm it forbids, of these `alone` that no other rule
-        does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned, `planned`
-        and `allowed` before the draws, `price` (money of gain per unit) and whether it is `binding`; spend: expected
-        money by arm; plan: its value, bound and gap; exploration and holdout: share asked for and found.
+        does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned (of rates: by
+        the probabilities), `planned` and `allowed` before the draws, `price` (money of gain per unit) and whether it is
+        `binding`; spend: expected money by arm; plan: its value, bound and gap; exploration and holdout: share asked
+        for and found.
     """
     n = len(decided.arm)
     times = np.stack([rule.forbids for rule in decided.offer.rules]).sum(axis=0)
     limits = [
-        {**_use(use, limit.reason), "bound": limit.bound,
-         "used": decided.constraints.used(limit, decided.arm, decided.offer.cost)}
+        {**_use(use, limit.reason), "bound": limit.bound, "used": _used(decided, limit)}
         for limit, use in zip(decided.constraints.limits, decided.plan.uses, strict=True)
-    ]  # fmt: skip
+    ]
     paid = decided.offer.cost[np.arange(n), decided.arm]
     missed = max(decided.plan.bound - decided.plan.value, 0.0)
     return {
@@ -48,6 +48,13 @@ def _rule(rule: Rule, times: np.ndarray) -> dict[str, Any]:
         "alone": int((rule.forbids & (times == 1)).sum()),
         "stakeholders": int(rule.forbids.any(axis=1).sum()),
     }
+
+
+def _used(decided: Decided, limit: Limit) -> float:
+    """Return what is used of a limit; rates are bounded in probability, and those of one draw scatter around them."""
+    if limit.reason == "rate_gap":
+        return float((decided.probability * decided.constraints.weights(limit)).sum())
+    return decided.constraints.used(limit, decided.arm, decided.offer.cost)
 
 
 def _use(use: LimitUse, reason: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, vstack
 
-from .limits import InfeasibleError
+from .limits import InfeasibleError, Limit
 from .prepared import Prepared
 from .problem import Block, Floats, Integers
 
@@ -63,9 +63,16 @@ def contradiction(prepared: Prepared, possible: Callable[[Integers], bool]) -> I
         if not possible(without):
             kept = without
     limits = [prepared.problem.limits[int(at)] for at in kept]
-    sides = [f"{limit.name} {'at most' if limit.kind == 'le' else 'at least'} {limit.bound:g}" for limit in limits]
-    got = " together with ".join(sides)
+    got = " together with ".join(map(_side, limits))
     return InfeasibleError([limit.name for limit in limits], f"{got}, which the population cannot meet")
+
+
+def _side(limit: Limit) -> str:
+    """Return what a limit asks for in the numbers of params, and the plan's where that differs."""
+    side = f"{limit.name} {'at most' if limit.kind == 'le' else 'at least'} "
+    if limit.stated is None or limit.stated == limit.bound:
+        return f"{side}{limit.bound:g}"
+    return f"{side}{limit.stated:g} ({limit.bound:g} in the plan, to leave room for holdout and exploration)"
 
 
 def _kinds(prepared: Prepared, chunk: int) -> tuple[Integers, Floats, Floats, Floats, Floats]:

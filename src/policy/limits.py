@@ -31,6 +31,7 @@ class Limit:
         group: the grouping of stakeholders whose codes choose the row of `weight`; None: all are one group.
         of_cost: the weight is multiplied by the cost of the assignment.
         reason: of the contract, where the limit keeps a stakeholder from the best arm.
+        stated: the bound that params set, where the plan's is another one; None: it is the bound.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Limit:
     group: str | None = None
     of_cost: bool = False
     reason: str = "capacity"
+    stated: float | None = None
 
     @property
     def upper(self) -> bool:

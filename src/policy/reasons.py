@@ -59,24 +59,29 @@ def _limiting(gain: Floats, cost: Floats, constraints: Constraints, plan: Choice
               wanted: Integers) -> Texts:  # fmt: skip
     """Return what kept some rows from the arms they wanted: the limit whose price tells most between the two arms.
 
+    The directions of a bound on rates charge a group against one another, so that it tells by their sum.
     A member of a household who would have been worth the prices gave way to another. Where no price tells, rounding
     decided, and the tightest limit that the wanted arm uses is named.
     """
     given = plan.arm[rows]
     reason = np.full(len(rows), "capacity", dtype=_WIDTH)
-    most, tightest = np.full(len(rows), 1e-12), np.full(len(rows), np.inf)
-    worth = gain[rows, wanted].copy()
+    tightest, worth = np.full(len(rows), np.inf), gain[rows, wanted].copy()
+    told: dict[str, tuple[str, Floats]] = {}
     for limit, use in zip(constraints.limits, plan.uses, strict=True):
         code = None if limit.group is None else constraints.groups[limit.group][rows]
         wants, gets = (charge(limit, use.price, code, arm, cost[rows, arm]) for arm in (wanted, given))
         worth -= wants
+        of = limit.group if limit.group is not None and limit.reason == "rate_gap" else limit.name
+        told[of] = limit.reason, wants - gets + (told[of][1] if of in told else 0.0)
         left = abs(limit.bound - use.used) / max(abs(limit.bound), 1.0)
         uses = charge(limit, 1.0, code, wanted, cost[rows, wanted]) - charge(limit, 1.0, code, given, cost[rows, given])
-        telling = wants - gets > most
-        rounding = ~telling & (most <= 1e-12) & (uses > 0) & (left < tightest)
-        reason[telling | rounding] = limit.reason
-        most = np.maximum(most, wants - gets)
-        tightest = np.where(rounding, left, tightest)
+        tighter = (uses > 0) & (left < tightest)
+        reason[tighter] = limit.reason
+        tightest = np.where(tighter, left, tightest)
+    most = np.full(len(rows), 1e-12)
+    for of_limit, money in told.values():
+        reason[money > most] = of_limit
+        most = np.maximum(most, money)
     if constraints.household is not None:
         house = constraints.household
         lucky = np.unique(house[(plan.arm > 0) & (house >= 0)])

@@ -4,10 +4,11 @@ The plan is made before anyone is drawn. Upper limits leave room for all that ex
 of m planned contacts each is drawn away with probability p at most, and fewer than q are left with probability
 exp(−m · KL((q − 1)/m ‖ 1 − p)) at most (Chernoff; for draws without replacement Hoeffding 1963, section 6), which is
 held below FAILURE. A rate is the mean probability of an arm over all randomness, so a bound on rates is a bound on
-planned rates: rate = c + (1 − h)(planned − explored of the planned), with h the holdout and c from exploration alone.
+planned rates: rate = c + (1 − h) Σ (1 − e)·[planned], with h the holdout, e a person's probability of exploring and c
+from exploration alone. So a plan counts with 1 − e, by groups of people with the same e, or nearly the same.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, log
 
 import numpy as np
@@ -17,6 +18,7 @@ from .explore import Exploration, Floats
 from .limits import Constraints, Integers, Limit, broken
 
 FAILURE = 1e-9  # probability that a draw leaves a quota unmet
+_MOST_BANDS = 16  # of probabilities of exploring that bounds on rates tell apart
 
 
 def planned_constraints(constraints: Constraints, exploration: Exploration, holdout: float) -> Constraints:
@@ -29,15 +31,18 @@ def planned_constraints(constraints: Constraints, exploration: Exploration, hold
     """
     leaves = exploration.probability.sum(axis=1)
     lost = 1.0 - (1.0 - holdout) * (1.0 - float(leaves.max(initial=0.0)))
-    limits = []
+    bands, limits, groups = _bands_of(leaves), [], dict(constraints.groups)
     for limit, use in zip(constraints.limits, exploration.use, strict=True):
         if limit.upper:
-            limits.append(replace(limit, bound=limit.bound - float(use)))
+            limits.append(replace(limit, bound=limit.bound - float(use), stated=limit.bound))
         elif limit.kind == "le":
-            limits.append(_rate_gap(limit, constraints, exploration, holdout))
+            assert limit.group is not None
+            explored = float((exploration.probability * constraints.weights(limit)).sum())
+            limits.append(_rate_gap(limit, bands, explored, holdout))
+            groups[_banded(limit.group)] = constraints.groups[limit.group] * len(bands.least) + bands.code
         else:
-            limits.append(replace(limit, bound=float(raised_quota(limit.bound, lost))))
-    return replace(constraints, limits=tuple(limits))
+            limits.append(replace(limit, bound=float(raised_quota(limit.bound, lost)), stated=limit.bound))
+    return replace(constraints, limits=tuple(limits), groups=groups)
 
 
 def raised_quota(quota: float, lost: float) -> int:
@@ -86,18 +91,42 @@ def _safe(planned: int, least: int, lost: float) -> bool:
     return planned * divergence >= -log(FAILURE)
 
 
-def _rate_gap(limit: Limit, constraints: Constraints, exploration: Exploration, holdout: float) -> Limit:
+@dataclass(frozen=True)
+class _Bands:
+    """People by their probability of exploring: the band of each, shape (n,), least and most in it, shape (bands,)."""
+
+    code: Integers
+    least: Floats
+    most: Floats
+
+
+def _bands_of(leaves: Floats) -> _Bands:
+    """Return a band for each probability; where there are too many, neighbours share one, with about as many people."""
+    values, code, size = np.unique(np.round(leaves, 12), return_inverse=True, return_counts=True)
+    if len(values) > _MOST_BANDS:
+        middle = (np.cumsum(size) - size / 2) / len(leaves)
+        code = np.unique(np.floor(_MOST_BANDS * middle), return_inverse=True)[1][code]
+    bands = int(code.max(initial=-1)) + 1
+    least, most = np.ones(bands), np.zeros(bands)
+    np.minimum.at(least, code, leaves)
+    np.maximum.at(most, code, leaves)
+    return _Bands(code.astype(np.int64), least, most)
+
+
+def _banded(group: str) -> str:
+    """Return the name of a grouping cut into bands."""
+    return f"{group}, by probability of exploring"
+
+
+def _rate_gap(limit: Limit, bands: _Bands, explored: float, holdout: float) -> Limit:
     """Return the bound on planned rates from which the bound on probabilities follows.
 
-    Of the group whose rate must not be higher at most as many are explored away as its most explored member is likely
-    to be, of the other at least as many as its least explored one.
+    Of the group whose rate must not be higher each member is taken to explore as rarely as anyone in the same band, of
+    the other as often: exact where a band is a single probability.
     """
     assert limit.group is not None
-    code, groups = constraints.groups[limit.group], len(limit.weight)
-    leaves = exploration.probability.sum(axis=1)
-    most, least = np.zeros(groups), np.ones(groups)
-    np.maximum.at(most, code, leaves)
-    np.minimum.at(least, code, np.where(exploration.open, leaves, 0.0))
-    explored = float((exploration.probability * constraints.weights(limit)).sum())
-    stays = np.where(limit.weight > 0, (1.0 - least)[:, None], (1.0 - most)[:, None])
-    return replace(limit, weight=(1.0 - holdout) * stays * limit.weight, bound=limit.bound - (1.0 - holdout) * explored)
+    weight = limit.weight[:, None, :]
+    stays = np.where(weight > 0, (1.0 - bands.least)[None, :, None], (1.0 - bands.most)[None, :, None])
+    weight = ((1.0 - holdout) * stays * weight).reshape(-1, limit.weight.shape[1])
+    bound = limit.bound - (1.0 - holdout) * explored
+    return replace(limit, weight=weight, bound=bound, group=_banded(limit.group), stated=limit.bound)

@@ -22,7 +22,7 @@ from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 from .judged import Table
 from .kpis import KpiPage
-from .rules import limit_rows, rule_rows
+from .rules import limit_rows, plan_sentence, rule_rows
 from .verdict import VerdictPage
 from .what_if import PlanPage
 
@@ -110,6 +110,7 @@ def render_page(run: FinishedRun) -> str:
         tallies=tallies,
         reasons=reason_parts(tallies),
         limits=limit_rows(run.account),
+        plan_worth=plan_sentence(run.account),
         rules=rule_rows(run.account),
         settings=list(settings(run.params)),
         panel=feature_panel(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .formats import money, number
+from .formats import money, number, percent
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ def limit_rows(account: Mapping[str, Any]) -> list[LimitRow]:
     return [LimitRow(limit["name"], f"at {'most' if limit['kind'] == 'le' else 'least'} {_amount(limit, 'bound')}",
                      _amount(limit, "used"), money(limit["price"]) if limit["price"] else "", limit["binding"])
             for limit in account["limits"] if limit["reason"] != "rate_gap" or limit["used"] >= 0]  # fmt: skip
+
+
+def plan_sentence(account: Mapping[str, Any]) -> str:
+    """Return what the plan is worth, and what no plan under the limits exceeds (the dual bound).
+
+    >>> plan_sentence({"plan": {"value": 1999.0, "bound": 2000.0, "gap": 0.0005}})
+    'The plan, draws aside, is worth 1,999.00; none under the limits is worth more than 2,000.00 (gap 0.050 %).'
+    """
+    plan = account["plan"]
+    value, bound, gap = money(plan["value"]), money(plan["bound"]), percent(plan["gap"], 3)
+    return f"The plan, draws aside, is worth {value}; none under the limits is worth more than {bound} (gap {gap})."
 
 
 def _amount(limit: Mapping[str, Any], key: str) -> str:

@@ -18,7 +18,7 @@ from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
 from .findings import ChurnBaseline, cautions, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
-from .rules import limit_rows, rule_rows
+from .rules import limit_rows, plan_sentence, rule_rows
 from .verdict import sentences
 
 LEAST_WIDTH = 100
@@ -138,7 +138,7 @@ def _reasons(tallies: Sequence[ArmTally]) -> Text:
 
 
 def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
-    """Return what the rules forbid, and the limits where there are any."""
+    """Return what the rules forbid, and, where there are limits, these and how good the plan under them is."""
     forbidding = [Text(f"{row.key} forbids {row.pairs} arms to {row.stakeholders} stakeholders")
                   for row in rule_rows(account)]  # fmt: skip
     rows = limit_rows(account)
@@ -147,7 +147,7 @@ def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
     table = _table("limit", "allowed", "used", "one more unit is worth")
     for row in rows:
         table.add_row(Text(row.name), row.allowed, row.used, row.price, style="bold" if row.binding else None)
-    return [*forbidding, table]
+    return [*forbidding, table, Text(plan_sentence(account))]
 
 
 def _table(first: str, *others: str) -> Table:

@@ -268,6 +268,34 @@ def test_rates_are_bounded_as_probabilities() -> None:
     assert difference(rate_gaps=gap) <= 0.05 + 1e-9
 
 
+def test_a_bound_on_rates_changes_nothing_where_the_plan_keeps_it() -> None:
+    """Some of each group have nothing to draw, as the opted-out, so that not everyone explores as often."""
+    table = ruled(600, 5)
+    drawn = {"holdout": 0.05, "exploration": 0.05}
+    free = deliberate(told(drawn), table)
+    treated = free.probability[:, 1:].sum(axis=1)
+    women = free.table["gender"] == "f"
+    gap = abs(treated[women].mean() - treated[~women].mean())
+    bounded = deliberate(told({**drawn, "rate_gaps": {"fair": {"by": "gender", "most": gap + 1e-6}}}), table)
+    assert len(np.unique(free.exploration.probability.sum(axis=1))) > 1
+    np.testing.assert_array_equal(bounded.arm, free.arm)
+    assert bounded.plan.value == pytest.approx(free.plan.value)
+    assert treated.mean() > 0.4
+
+
+def test_rates_are_bounded_where_hardly_two_explore_alike() -> None:
+    """Forty branches of 11 to 50 with a limit each; calls are worth it for the one group alone."""
+    branch = np.repeat([f"b{at}" for at in range(40)], np.arange(11, 51))
+    table = people(len(branch), branch=branch, gender=["f", "m"] * (len(branch) // 2), effect_mail=-9.0)
+    table["effect_call"] = np.where(table["gender"] == "f", 25.0, 5.0)
+    roomy = {"by": "branch", "at_most": {f"b{at}": 90 for at in range(40)}}
+    gap = {"fair": {"by": "gender", "most": 0.05}}
+    found = deliberate(told({"exploration": 0.3, "limits": {"of_branches": roomy}, "rate_gaps": gap}), table)
+    treated = found.probability[:, 1:].sum(axis=1)
+    assert len(np.unique(found.exploration.probability.sum(axis=1).round(9))) > 16
+    assert 0.04 < treated[table["gender"] == "f"].mean() - treated[table["gender"] == "m"].mean() <= 0.05 + 1e-9
+
+
 def test_a_quota_is_met_after_holdout_and_exploration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gains by a mail, and every draw leaves the ten that must be given."""
     table = people(300, effect_call=0.0, effect_mail=0.0)
@@ -294,6 +322,18 @@ def test_a_conflict_names_a_smallest_set_by_key() -> None:
         decide(bundle, people(10))
     assert fault.value.names == ("decision.budget", "interventions.arms.call.quota")
     assert (decide(told({**CALM, "budget": 30.0}, call={"quota": 3}), people(10))["intervention"] == "call").sum() == 3
+
+
+def test_a_conflict_quotes_params_and_tells_what_is_planned() -> None:
+    """Fifty calls are fewer than sixty, but not after the surplus for those drawn away and the room for explorers."""
+    drawn = {"holdout": 0.05, "exploration": 0.05}
+    room = r"in the plan, to leave room for holdout and exploration\)"
+    got = rf"call\.capacity at most 60 \(57 {room} together with .*call\.quota at least 50 \(77 {room}, which"
+    with pytest.raises(InfeasibleError, match=got):
+        decide(told(drawn, call={"quota": 50, "capacity": 60}), people(400))
+    assert (decide(told(CALM, call={"quota": 50, "capacity": 60}), people(400))["intervention"] == "call").sum() == 60
+    with pytest.raises(InfeasibleError, match=r"budget at most 400 together with .*quota at least 50, which"):
+        decide(told({**CALM, "budget": 400.0}, call={"quota": 50}), people(400))
 
 
 def test_a_negative_cost_is_income_that_widens_no_budget() -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from rapport.contracts.errors import InputError, ParamsError
 from rapport.policy.account import account_of
+from rapport.policy.choose import Choice
 from rapport.policy.decide import decide, deliberate
+from rapport.policy.limits import Constraints, LimitUse, at_most, rate_gaps
+from rapport.policy.reasons import reasons_of_limits
 from rapport.policy.rules import permitted, rules_of
 from told import AS_OF, CALM, params, people, told
 
@@ -152,6 +155,19 @@ def test_quota_household_and_rates_are_the_reason() -> None:
     assert set(rated.loc[rated["intervention"] == "none", "reason"]) == {"rate_gap", "no_gain"}
 
 
+@pytest.mark.parametrize(("back", "reason"), [(28.0, "budget"), (0.0, "rate_gap")])
+def test_the_directions_of_a_bound_on_rates_tell_by_their_sum(back: float, reason: str) -> None:
+    """A call costs 10 at 0.4; the one direction charges a woman 30 / 2 = 15 for it, the other gives `back` / 2."""
+    calls = at_most("budget", 10.0, [0, 1], of_cost=True)
+    constraints = Constraints((calls, *rate_gaps("sex", {"f": 2, "m": 1}, 0.0, [0, 1])), {"sex": np.array([0, 0, 1])})
+    uses = [LimitUse(limit.name, limit.kind, limit.bound, 0.0, price, True)
+            for limit, price in zip(constraints.limits, (0.4, 30.0, back), strict=True)]  # fmt: skip
+    gain, cost = np.tile([0.0, 3.0], (3, 1)), np.tile([0.0, 10.0], (3, 1))
+    plan = Choice(np.array([0, 0, 1]), 3.0, 3.0, tuple(uses))
+    reasons = reasons_of_limits(gain, cost, np.ones((3, 2), dtype=bool), constraints, plan)
+    assert reasons.tolist() == [reason, reason, "best_gain"]
+
+
 def test_the_account_counts_pairs_and_stakeholders() -> None:
     table = people(4, kind=["employee", "customer", "customer", "customer"], opted_out=[True, False, False, False],
                    contact_call_days_since=[np.nan, 1.0, 50.0, np.nan])  # fmt: skip
@@ -166,6 +182,23 @@ def test_the_account_counts_pairs_and_stakeholders() -> None:
     assert (budget["name"], budget["bound"], budget["used"], budget["binding"]) == ("decision.budget", 12.0, 12.0, True)
     assert budget["price"] > 0
     assert account["spend"] == {"none": 0.0, "call": 10.0, "mail": 2.0}
+
+
+def test_the_account_tells_bounded_rates_as_probabilities() -> None:
+    """They keep the bound in every draw, though the rates of most draws do not."""
+    table = people(40, gender=["f", "m"] * 20, effect_call=[30.0, 5.0] * 20, effect_mail=-99.0)
+    gap = {"fair": {"by": "gender", "most": 0.05, "least": 1}}
+    scattered = 0
+    for seed in range(10):
+        bundle = told({"holdout": 0.2, "exploration": 0.2, "rate_gaps": gap}, seed)
+        decided = deliberate(bundle, table)
+        limits = account_of(decided, bundle.params)["limits"]
+        treated = decided.probability[:, 1:].sum(axis=1)
+        assert limits[0]["used"] == pytest.approx(treated[::2].mean() - treated[1::2].mean())
+        assert max(limit["used"] for limit in limits) <= 0.05 + 1e-9
+        drawn = decided.arm > 0
+        scattered += abs(drawn[::2].mean() - drawn[1::2].mean()) > 0.05 + 1e-9
+    assert scattered >= 3
 
 
 # ---- what arms are worth ----

@@ -44,6 +44,7 @@ def test_it_tells_the_run(summary):
         "call 2 33.3 % 20.00 2.00",
         "interventions.arms.call.where forbids 3 arms to 3 stakeholders",
         "decision.budget at most 25.00 23.00 1.25",
+        "The plan, draws aside, is worth 9.00; none under the limits is worth more than 10.00 (gap 10.000 %).",
         "mail 1 16.7 % 3.00 –",
         "all 6 23.00",
         "reasons: best gain 2, no gain 2, explore 1, holdout 1",
