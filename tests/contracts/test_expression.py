@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapport.contracts.cells import Origin, as_attribute
 from rapport.contracts.errors import ParamsError
 from rapport.contracts.expression import condition
 
@@ -45,6 +46,24 @@ UNKNOWN = "a comparison with a missing cell is neither true nor false"
 def test_meaning(text: str, holds: list[int]) -> None:
     """Third row: no region; fourth: no size. A comparison with a missing cell is neither true nor false."""
     assert condition(text).holds(TABLE, "key").tolist() == [bool(each) for each in holds]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("TRUE", "False"), ("1", "0")])
+def test_a_blank_cell_in_a_column_of_true_and_false_is_unknown(yes: str, no: str) -> None:
+    agrees = as_attribute(pd.Series([yes, "", no, yes], name="agrees"), Origin("stakeholders.csv"))
+    table = TABLE.assign(agrees=agrees)
+    for text, holds in {
+        "agrees": [1, 0, 0, 1],
+        "not agrees": [0, 0, 1, 0],
+        "agrees == False": [0, 0, 1, 0],
+        "agrees in [True, False]": [1, 0, 1, 1],
+        "agrees != vip": [0, 0, 1, 1],
+        "agrees is None": [0, 1, 0, 0],
+    }.items():
+        assert condition(text).holds(table, "key").tolist() == [bool(each) for each in holds], text
+    for text in ("region", "size == True", "vip == 1", "vip == 'true'"):
+        with pytest.raises(ParamsError, match="true/false only for equality with their like"):
+            condition(text).holds(table, "key")
 
 
 @pytest.mark.parametrize(
