@@ -21,8 +21,8 @@ Flags = NDArray[np.bool_]
 _LONGEST = 2000  # characters
 _DEEPEST = 50  # levels
 _NOTHING = "nothing"
-_FLAGS: Mapping[str, tuple[tuple[object, ...], tuple[object, ...]]] = {  # how columns may hold true, and false
-    "text": (("true", "True"), ("false", "False")), "a number": ((1.0,), (0.0,)),
+_FLAGS: Mapping[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {  # how columns may hold true, and false
+    "text": (np.array(["true", "True"]), np.array(["false", "False"])), "a number": (np.ones(1), np.zeros(1)),
 }  # fmt: skip
 _Side = tuple[NDArray[np.generic], str, Flags]  # values, what they are, and where they are known
 _ORDERS: Mapping[type[ast.cmpop], Callable[..., NDArray[np.bool_]]] = {
