@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params, parse_params
+from ..contracts.rules import Bounds
 from ..models.bundle import Bundle, Predictions
 from .assigned import Z95
 from .constraints import constraints_of
@@ -70,7 +71,7 @@ class Step:
 def usual_key(params: Params) -> str:
     """Return the limit that is asked about when none is named: the budget, or the contacts where nothing costs."""
     costly = any(isinstance(arm.cost, str) or arm.cost > 0 for arm in params.interventions.arms.values())
-    return "decision.budget" if costly else CONTACTS
+    return "decision.budget" if costly else _contacts_key(params.decision.limits)
 
 
 def sweep(bundle: Bundle, table: pd.DataFrame, key: str, values: Sequence[float] = ()) -> Iterator[Step]:
@@ -145,6 +146,14 @@ def even_grid(used: float, steps: int, *, whole: bool) -> list[float]:
     width = max(np.ceil(used / steps / unit - 1e-9) * unit, 1.0 if whole else 0.0)
     width = float(np.ceil(width - 1e-9)) if whole else float(width)
     return [round(width * at, 6) for at in range(int(np.ceil(used / width - 1e-9)) + 1)]
+
+
+def _contacts_key(limits: Mapping[str, Bounds]) -> str:
+    """Return CONTACTS, under a longer name where params use it for a limit on something else."""
+    name, of_everything = "contacts", Bounds(at_most=0).model_dump(exclude={"at_most"})
+    while name in limits and limits[name].model_dump(exclude={"at_most"}) != of_everything:
+        name = f"all_{name}"
+    return f"decision.limits.{name}.at_most"
 
 
 def _with(bundle: Bundle, key: str, value: float) -> Bundle:

@@ -162,6 +162,23 @@ def test_the_usual_key_is_the_budget_unless_nothing_costs() -> None:
     assert steps[-1].treated == 10
 
 
+@pytest.mark.parametrize(
+    ("mine", "key"),
+    [
+        ({"at_most": 5}, CONTACTS),
+        ({"at_most": 5, "where": "kind == 'customer'"}, "decision.limits.all_contacts.at_most"),
+        ({"by": "kind", "at_most": {"customer": 5}}, "decision.limits.all_contacts.at_most"),
+    ],
+)
+def test_a_limit_that_params_name_contacts_is_swept_only_where_it_is_one_on_all(
+    mine: dict[str, object], key: str
+) -> None:
+    free = told({**CALM, "limits": {"contacts": mine}}, call={"cost": 0.0}, mail={"cost": 0.0})
+    assert usual_key(free.params) == key
+    steps = list(sweep(free, people(10), usual_key(free.params), [0, 5, 10]))
+    assert [step.treated for step in steps] == ([0, 5, 10] if key == CONTACTS else [0, 5, 5])
+
+
 def test_predictions_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[pd.DataFrame] = []
     predict = Told.predict
