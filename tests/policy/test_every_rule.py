@@ -333,6 +333,13 @@ def test_too_little_exploration_is_refused() -> None:
     assert (decide(roomier, people(30))["reason"] == "explore").sum() == 6
 
 
+@pytest.mark.parametrize(("rows", "explorers"), [(1, 0), (19, 0), (20, 1), (1010, 50)])
+def test_the_least_exploration_can_be_the_share_itself_for_any_number_of_people(rows: int, explorers: int) -> None:
+    """People are whole: 0.05 of 1,010 is 50, and of a request for one person nobody."""
+    equal = told({"holdout": 0.0, "exploration": 0.05, "min_exploration": 0.05})
+    assert (decide(equal, people(rows))["reason"] == "explore").sum() == explorers
+
+
 def test_only_arms_that_are_nearly_as_good_are_explored() -> None:
     """A call is worth 10, a mail 1 and nothing 0, each ± 0.5; or ± 20."""
     within = {"holdout": 0.0, "exploration": 0.5, "explore_within": 2.0}
