@@ -139,10 +139,11 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def make_offer(table: pd.DataFrame, predictions: Predictions, params: Params) -> Offer:
     """Return gains net of cost and who may receive what."""
-    cost = expected_costs(costs(table, params.interventions), predictions.success, params.interventions)
     rules = rules_of(table, params)
+    fits = _eligible(rules, predictions.effect.shape)
+    cost = expected_costs(costs(table, params.interventions, fits), predictions.success, params.interventions)
     may, today = permitted(rules, cost.shape)
-    gain = np.where(_eligible(rules, cost.shape), predictions.effect - cost, np.nan)
+    gain = np.where(fits, predictions.effect - cost, np.nan)
     gain[:, 0] = 0.0
     error = np.where(np.isnan(gain), np.nan, predictions.effect_se)
     worth = gain - params.decision.caution * error if params.decision.caution else gain

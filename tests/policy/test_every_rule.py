@@ -333,6 +333,18 @@ def test_too_little_exploration_is_refused() -> None:
     assert (decide(roomier, people(30))["reason"] == "explore").sum() == 6
 
 
+def test_a_cost_may_be_missing_where_the_arm_may_not_be_received() -> None:
+    """The second may not be called by condition, the third not by kind."""
+    bundle = told(CALM, call={"cost": "price", "where": "region == 'north'"})
+    table = people(3, region=["north", "south", "north"], kind=["customer", "customer", "employee"],
+                   price=[5.0, np.nan, np.nan])  # fmt: skip
+    made = decide(bundle, table)
+    assert made["intervention"].tolist() == ["call", "mail", "mail"]
+    assert made["gain_call"].tolist() == pytest.approx([15.0, np.nan, np.nan], nan_ok=True)
+    with pytest.raises(InputError, match=r"column price, stakeholder s0001: .* got no finite number"):
+        decide(bundle, table.assign(region="north"))
+
+
 @pytest.mark.parametrize(("rows", "explorers"), [(1, 0), (19, 0), (20, 1), (1010, 50)])
 def test_the_least_exploration_can_be_the_share_itself_for_any_number_of_people(rows: int, explorers: int) -> None:
     """People are whole: 0.05 of 1,010 is 50, and of a request for one person nobody."""
