@@ -108,7 +108,7 @@ def value_of(params: Params, key: str) -> float | None:
     """Return the number that params have under a key, None where they have none."""
     place: Any = params.model_dump(mode="json")
     for part in key.split("."):
-        place = place.get(part) if isinstance(place, dict) else None
+        place = _inside(place, part)
     return float(place) if isinstance(place, int | float) else None
 
 
@@ -126,11 +126,21 @@ def with_value(params: Params, key: str, value: float) -> Params:
     for depth, section in enumerate(sections):
         if depth == 2 and sections[:2] == ["interventions", "arms"] and section not in place:
             raise ParamsError(f"--limit {key}", f"one of the arms {', '.join(place)}", repr(section), "correct the arm")
-        if not isinstance(place.get(section), dict):
+        if isinstance(place, dict) and not isinstance(place.get(section), dict | list):
             place[section] = {}
-        place = place[section]
+        place = _inside(place, section)
+    if not isinstance(place, dict):
+        expected = "a number, or one of an entry that there is, the first of a list being 0"
+        raise ParamsError(f"--limit {key}", expected, repr(key), "see params.yaml")
     place[last] = value
     return parse_params(document, f"--limit {key}")
+
+
+def _inside(place: Any, part: str) -> Any:
+    """Return what stands under a part of a key, in lists a position; None where nothing does."""
+    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+        return place[int(part)]
+    return place.get(part) if isinstance(place, dict) else None
 
 
 def even_grid(used: float, steps: int, *, whole: bool) -> list[float]:
