@@ -21,6 +21,7 @@ Flags = NDArray[np.bool_]
 _LONGEST = 2000  # characters
 _DEEPEST = 50  # levels
 _NOTHING = "nothing"
+_NAMES = "its columns named in letters, digits and _ and by no keyword such as class (rename others at the source)"
 _FLAGS: Mapping[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {  # how columns may hold true, and false
     "text": (np.array(["true", "True"]), np.array(["false", "False"])), "a number": (np.ones(1), np.zeros(1)),
 }  # fmt: skip
@@ -101,7 +102,7 @@ def _parsed(text: str) -> ast.Expression:
             warnings.simplefilter("ignore")  # of escapes in literals
             return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(_expected("")) from None
+        raise ValueError(_expected(f", {_NAMES}")) from None
 
 
 def _expected(but: str) -> str:

@@ -83,6 +83,13 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
             condition(text)
 
 
+@pytest.mark.parametrize("text", ["Monthly Charges > 3", "class == 'gold'"])
+def test_a_name_that_conditions_cannot_hold_is_told_to_be_one(text: str) -> None:
+    with pytest.raises(ValueError, match="columns named in letters, digits and _ and by no keyword such as class"):
+        condition(text)
+    assert condition("Monthly_Charges > 3 and class_ == 'gold'").columns == ("Monthly_Charges", "class_")
+
+
 @pytest.mark.parametrize(
     ("text", "got"),
     [
