@@ -98,7 +98,9 @@ class LimitUse:
 
 
 class InfeasibleError(InputError):
-    """No assignment keeps all the limits; `names` is a smallest set of them that contradict one another."""
+    """No assignment keeps all the limits; `names` is a smallest set that contradict one another, or all
+    where none is found in whole numbers alone.
+    """
 
     def __init__(self, names: Sequence[str], got: str) -> None:
         self.names = tuple(names)

@@ -345,6 +345,17 @@ def test_a_cost_may_be_missing_where_the_arm_may_not_be_received() -> None:
         decide(bundle, table.assign(region="north"))
 
 
+def test_limits_that_only_whole_numbers_cannot_keep_are_not_called_a_contradiction_of_them_all() -> None:
+    """One contact for any two of a, b, c, and of d, e, f: half a contact each are three, in whole numbers two are."""
+    pairs = ["ab", "bc", "ac", "de", "ef", "df"]
+    limits = {two: {"where": f"letter in ['{two[0]}', '{two[1]}']", "at_most": 1} for two in pairs}
+    table = people(72, letter=[*"abcdef"] * 12)
+    with pytest.raises(InfeasibleError, match="none found in whole numbers, though one in fractions; perhaps only"):
+        decide(told({**CALM, "limits": {**limits, "all": {"at_least": 3}}}), table)
+    made = decide(told({**CALM, "limits": {**limits, "all": {"at_least": 2}}}), table)
+    assert (made["intervention"] != "none").sum() == 2
+
+
 @pytest.mark.parametrize(("rows", "explorers"), [(1, 0), (19, 0), (20, 1), (1010, 50)])
 def test_the_least_exploration_can_be_the_share_itself_for_any_number_of_people(rows: int, explorers: int) -> None:
     """People are whole: 0.05 of 1,010 is 50, and of a request for one person nobody."""
