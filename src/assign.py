@@ -37,6 +37,8 @@ def main() -> None:
     for limit in account["limits"]:
         if limit["binding"]:
             say(f"{limit['name']} binds: one more unit is worth {limit['price']:.4g}")
+    for name in account["empty"]:
+        say(f"warning: {name} limits nothing: no stakeholder is of its value or condition")
     say(f"value at risk {at_risk['value_at_risk'].sum():,.0f}, money")
 
 

@@ -24,7 +24,7 @@ from .models.bundle import Bundle
 from .models.churn_rows import under_control
 from .policy.constraints import constraints_of
 from .policy.decide import make_offer
-from .policy.eligibility import costs, expected_costs
+from .policy.eligibility import costs, eligible, expected_costs
 from .policy.rules import permitted, rules_of
 from .store.bundle import has_bundle, read_bundle
 from .store.console import new_app, run, say
@@ -51,7 +51,8 @@ def main() -> None:
     held = None
     if uplift_rows.empty:
         snapshots = read_frame(FEATURES / "snapshots.parquet", ["value"])
-        dearest = float(costs(everyone, params.interventions).max(initial=0.0))
+        may = eligible(everyone["kind"], params.interventions)
+        dearest = float(costs(everyone, params.interventions, may).max(initial=0.0))
         metrics["pilot"] = propose_pilot(snapshots["value"], dearest, len(params.interventions.names))
         say(pilot_message(metrics["pilot"]))
     else:

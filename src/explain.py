@@ -31,7 +31,7 @@ POPULATION = FEATURES / "population.parquet"
 
 @app.command()
 def main(
-    decision_id: Annotated[str, typer.Argument(help="of data/assignments or the ledger; its beginning is enough")],
+    decision_id: Annotated[str, typer.Argument(help="of data/assignments or the ledger; 8 characters are enough")],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Print the receipt of one decision."""

@@ -8,7 +8,7 @@ from .features.history import Codes
 from .features.kpi_counts import absent_types
 from .features.kpi_summary import definitions, summarise
 from .features.kpis import measure
-from .policy.eligibility import costs
+from .policy.eligibility import costs, eligible
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
 from .store.frames import check_file, read_frame, write_frame
@@ -27,7 +27,7 @@ def main() -> None:
     for name in sorted(absent_types(codes.types, params)):
         say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
     stakeholders = read_frame(TABLES / "stakeholders.parquet")
-    arm_costs = costs(stakeholders, params.interventions)
+    arm_costs = costs(stakeholders, params.interventions, eligible(stakeholders["kind"], params.interventions))
     check_file(TABLES / "history.parquet")
     with open_engine(TABLES / "history.parquet", params) as engine:
         measured = measure(stakeholders, codes, engine, arm_costs, params)

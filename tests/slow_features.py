@@ -43,18 +43,19 @@ def instant(params: Params) -> int:
     return int(pd.Timestamp(params.clock.as_of, tz="UTC").timestamp()) * 1_000_000
 
 
-def most_frequent(names: list[str], most: int, first: Sequence[str] = ()) -> list[str]:
+def most_frequent(names: list[str], most: int, always: Sequence[str] = (), first: Sequence[str] = ()) -> list[str]:
     count = Counter(names)
-    return sorted(sorted(count, key=lambda name: (name not in first, -count[name], name))[:most])
+    kept = [name for name in count if name in always]
+    others = sorted(count.keys() - {*kept}, key=lambda name: (name not in first, -count[name], name))
+    return sorted([*kept, *others[: max(most - len(kept), 0)]])
 
 
 def slow_choice(events: list[Event], params: Params) -> Choice:
     as_of, leaving = instant(params), params.outcome.churn.event
     known = [e for e in events if e.at < as_of and e.known < as_of and e.kind != leaving]
-    named = [*params.outcome.value, *params.features.responses, *params.features.refusals]
-    kinds = most_frequent(
-        [slug(e.kind) for e in known], params.features.max_event_types, [slug(each) for each in named]
-    )
+    answers = [slug(each) for each in (*params.features.responses, *params.features.refusals)]
+    valuable = [slug(each) for each in params.outcome.value]
+    kinds = most_frequent([slug(e.kind) for e in known], params.features.max_event_types, answers, valuable)
     return Choice(
         kinds,
         [kind for kind in kinds if any(slug(e.kind) == kind and e.value is not None for e in known)],

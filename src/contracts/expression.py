@@ -2,8 +2,8 @@
 
 Grammar: comparisons (== != < <= > >=, also chained), `in [..]` and `not in [..]`, `is None` and `is not None`, `and`,
 `or`, `not`, and names of columns; literals are numbers, quoted text, True and False. A column of true/false stands
-for itself. Logic has three values: a comparison with a missing cell is neither true nor false, `not` leaves it so, and
-a condition that is not true in the end does not hold.
+for itself, also with blanks among its cells or written as 1 and 0. Logic has three values: a comparison with a missing
+cell is neither true nor false, `not` leaves it so, and a condition that is not true in the end does not hold.
 """
 
 import ast
@@ -21,6 +21,11 @@ Flags = NDArray[np.bool_]
 _LONGEST = 2000  # characters
 _DEEPEST = 50  # levels
 _NOTHING = "nothing"
+_NAMES = "its columns named in letters, digits and _ and by no keyword such as class (rename others at the source)"
+_FLAGS: Mapping[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {  # how columns may hold true, and false
+    "text": (np.array(["true", "True"]), np.array(["false", "False"])), "a number": (np.ones(1), np.zeros(1)),
+}  # fmt: skip
+_Side = tuple[NDArray[np.generic], str, Flags]  # values, what they are, and where they are known
 _ORDERS: Mapping[type[ast.cmpop], Callable[..., NDArray[np.bool_]]] = {
     ast.Eq: np.equal, ast.NotEq: np.not_equal, ast.Lt: np.less, ast.LtE: np.less_equal, ast.Gt: np.greater,
     ast.GtE: np.greater_equal,
@@ -97,7 +102,7 @@ def _parsed(text: str) -> ast.Expression:
             warnings.simplefilter("ignore")  # of escapes in literals
             return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(_expected("")) from None
+        raise ValueError(_expected(f", {_NAMES}")) from None
 
 
 def _expected(but: str) -> str:
@@ -175,7 +180,10 @@ class _Reader:
             found = _Truth(np.logical_or.reduce([one.true for one in each]),
                            np.logical_and.reduce([one.false for one in each]))  # fmt: skip
             return found if isinstance(operator, ast.In) else found.negated()
-        (a, kind, known), (b, other, also) = self._side(left), self._side(right)
+        sides = self._side(left), self._side(right)
+        if any(kind == "true/false" for _, kind, _ in sides):
+            sides = _as_flags(*sides[0]), _as_flags(*sides[1])
+        (a, kind, known), (b, other, also) = sides
         ordered = not isinstance(operator, ast.Eq | ast.NotEq)
         if _NOTHING in (kind, other):  # a column of blanks has no type: nothing is known of it
             return _Truth(np.zeros(len(self.table), dtype=bool), np.zeros(len(self.table), dtype=bool))
@@ -186,8 +194,7 @@ class _Reader:
         true = np.broadcast_to(_ORDERS[type(operator)](a, b), len(self.table)) & known & also
         return _Truth(true, known & also & ~true)
 
-    def _side(self, node: ast.expr) -> tuple[NDArray[np.generic], str, Flags]:
-        """Return the values, what they are, and where they are known."""
+    def _side(self, node: ast.expr) -> _Side:
         every = np.ones(len(self.table), dtype=bool)
         if not isinstance(node, ast.Name):
             value = ast.literal_eval(node)
@@ -202,3 +209,12 @@ class _Reader:
         if pd.api.types.is_numeric_dtype(column.dtype):
             return column.to_numpy(dtype=np.float64, na_value=np.nan), "a number", known
         return column.astype("str").to_numpy(dtype=object), "text", known
+
+
+def _as_flags(values: NDArray[np.generic], kind: str, known: Flags) -> _Side:
+    """Return a side as true/false where it is a column of nothing else, which blanks leave as text or numbers."""
+    if values.ndim and kind in _FLAGS:
+        true, false = (np.isin(values, words) for words in _FLAGS[kind])
+        if (true | false)[known].all():
+            return true, "true/false", known
+    return values, kind, known

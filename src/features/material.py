@@ -30,9 +30,10 @@ def material_of(codes: Codes, engine: Engine, params: Params) -> Material:
     aside = {*contacts.values(), *([codes.type_code(leaving)] if leaving is not None else [])}
     mine = counts[~counts["type"].isin(aside)]
     no_answers = {*contacts, *([slug(leaving)] if leaving is not None else [])}
-    named = {slug(name) for name in (*params.outcome.value, *params.features.responses, *params.features.refusals)}
+    answers = {slug(name) for name in (*params.features.responses, *params.features.refusals)}
+    valuable = {slug(name) for name in params.outcome.value}
     events = mine.groupby("type")["events"].sum()
-    frequent = _most(events, codes.types, params.features.max_event_types, named)
+    frequent = _most(events, codes.types, params.features.max_event_types, answers, valuable)
     activity = {name: codes.types.index(name) for name in frequent}
     valued = {codes.types[code] for code in mine.loc[mine["values"] > 0, "type"]} & set(activity)
     partly = {codes.types[code] for code in mine.loc[mine["values"] < mine["events"], "type"]} & valued
@@ -64,11 +65,16 @@ def _counts(engine: Engine, params: Params) -> pd.DataFrame:
     return found
 
 
-def _most(counts: pd.Series, names: Iterable[str], most: int, first: Set[str] = frozenset()) -> list[str]:
-    """Return the most frequent names in alphabetical order, ties by name; those of `first` before any other."""
+def _most(counts: pd.Series, names: Iterable[str], most: int, always: Set[str] = frozenset(),
+          first: Set[str] = frozenset()) -> list[str]:  # fmt: skip
+    """Return the most frequent names in alphabetical order, ties by name; those of `first` before any other.
+
+    Those of `always` come before all and are never cut: rules read them.
+    """
     named = {name: int(counts.get(code, 0)) for code, name in enumerate(names)}
-    occurring = [name for name, count in named.items() if count]
-    return sorted(sorted(occurring, key=lambda name: (name not in first, -named[name], name))[:most])
+    occurring = {name for name, count in named.items() if count}
+    ranked = sorted(occurring, key=lambda name: (name not in always, name not in first, -named[name], name))
+    return sorted(ranked[: max(most, len(occurring & always))])
 
 
 def _refuse_alike(channels: Sequence[str], most: int) -> None:

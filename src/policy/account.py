@@ -11,7 +11,7 @@ from .rules import Rule
 
 
 def account_of(decided: Decided, params: Params) -> dict[str, Any]:
-    """Return the account, JSON-ready.
+    """Return the account, JSON-ready; `empty` are the names of limits that count nobody.
 
     Returns:
         stakeholders; rules: key, reason, `pairs` of stakeholder and arm it forbids, of these `alone` that no other rule
@@ -36,6 +36,7 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         "plan": {"value": float(decided.plan.value), "bound": float(decided.plan.bound),
                  "gap": missed / max(abs(decided.plan.bound), 1e-12)},
         "exploration": {"asked": params.decision.exploration, "found": decided.exploration.share},
+        "empty": decided.constraints.empty(),
         "holdout": {"asked": params.decision.holdout, "found": float(decided.held.mean()) if n else 0.0},
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ import pandas as pd
 from ..contracts.errors import InputError
 
 Z95 = 1.959964
+_SHORTEST = 8  # characters of an id
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ class Outcome:
 def row_of(assignments: pd.DataFrame, decision_id: str) -> int | None:
     """Return the row of a decision, None if it is not there; the beginning of an id is enough where it is unique.
 
+    A beginning has 8 characters or more and is no stakeholder's id, so that nobody's decision is taken for another's.
+
     Raises:
         InputError: several decisions begin so.
     """
     ids = assignments["decision_id"]
     rows = np.flatnonzero(ids == decision_id)
-    if not len(rows) and decision_id:
+    if not len(rows) and len(decision_id) >= _SHORTEST and not (assignments["stakeholder_id"] == decision_id).any():
         rows = np.flatnonzero(ids.str.startswith(decision_id))
     if len(rows) > 1:
         got = f"{len(rows)}, such as {', '.join(ids.iloc[rows[:3]])}"

@@ -8,6 +8,7 @@ propensity.
 
 import hashlib
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 import pandas as pd
@@ -138,10 +139,11 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def make_offer(table: pd.DataFrame, predictions: Predictions, params: Params) -> Offer:
     """Return gains net of cost and who may receive what."""
-    cost = expected_costs(costs(table, params.interventions), predictions.success, params.interventions)
     rules = rules_of(table, params)
+    fits = _eligible(rules, predictions.effect.shape)
+    cost = expected_costs(costs(table, params.interventions, fits), predictions.success, params.interventions)
     may, today = permitted(rules, cost.shape)
-    gain = np.where(_eligible(rules, cost.shape), predictions.effect - cost, np.nan)
+    gain = np.where(fits, predictions.effect - cost, np.nan)
     gain[:, 0] = 0.0
     error = np.where(np.isnan(gain), np.nan, predictions.effect_se)
     worth = gain - params.decision.caution * error if params.decision.caution else gain
@@ -158,13 +160,13 @@ def _eligible(rules: list[Rule], shape: tuple[int, int]) -> Flags:
 
 
 def _refuse_too_little(drawn: Exploration, params: Params) -> None:
-    """Refuse a draw of less than the least share.
+    """Refuse a draw of less than the least share, unless `exploration` itself makes no more people, who are whole.
 
     Raises:
         InputError: strata or limits are too small.
     """
-    least = params.decision.min_exploration
-    if drawn.open.any() and drawn.share < least:
+    least, people = params.decision.min_exploration, int(drawn.open.sum())
+    if (drawn.arm >= 0).sum() < min(least * people, floor(params.decision.exploration * people + 1e-9)):
         raise InputError("params.yaml, decision.min_exploration", f"a share of at least {least:g} that explores",
                          f"{drawn.share:.4f}, since limits are small or too few have the same arms to draw from",
                          "raise decision.exploration or the limits, or lower min_exploration")  # fmt: skip

@@ -12,15 +12,21 @@ from ..contracts.rules import Arm, Interventions
 Floats = NDArray[np.float64]
 
 
-def costs(table: pd.DataFrame, interventions: Interventions) -> NDArray[np.float64]:
+def costs(table: pd.DataFrame, interventions: Interventions,
+          may: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:  # fmt: skip
     """Return the money each arm costs each stakeholder when it is due, shape (n, arms); the control costs nothing.
 
+    Args:
+        table: n stakeholders with the columns of costs.
+        interventions: arms and their costs.
+        may: who may receive what, shape (n, arms); a cost missing elsewhere is 0. None: everyone may receive all.
+
     Raises:
-        InputError: a cost column is absent, or holds text, a missing or an infinite cost.
+        InputError: a cost column is absent, or holds text, a missing or an infinite cost of who may receive the arm.
     """
     matrix = np.zeros((len(table), len(interventions.names)))
     for at, (name, arm) in enumerate(interventions.arms.items(), start=1):
-        matrix[:, at] = _cost(table, name, arm)
+        matrix[:, at] = _cost(table, name, arm, np.ones(len(table), dtype=bool) if may is None else may[:, at])
     return matrix
 
 
@@ -46,7 +52,7 @@ def eligible(kinds: pd.Series, interventions: Interventions) -> NDArray[np.bool_
     return np.column_stack(columns)
 
 
-def _cost(table: pd.DataFrame, name: str, arm: Arm) -> NDArray[np.float64] | float:
+def _cost(table: pd.DataFrame, name: str, arm: Arm, due: NDArray[np.bool_]) -> NDArray[np.float64] | float:
     if isinstance(arm.cost, float):
         return arm.cost
     key = f"params.yaml, interventions.arms.{name}.cost"
@@ -57,8 +63,9 @@ def _cost(table: pd.DataFrame, name: str, arm: Arm) -> NDArray[np.float64] | flo
     except (TypeError, ValueError) as fault:
         where = f"stakeholders, column {arm.cost}"
         raise InputError(where, "the cost in money", str(fault), f"give numbers, or correct {key}") from None
-    wrong = np.flatnonzero(~np.isfinite(cost))
+    wrong = np.flatnonzero(~np.isfinite(cost) & due)
     if len(wrong) > 0:
         where = f"stakeholders, column {arm.cost}, stakeholder {table['stakeholder_id'].iloc[wrong[0]]}"
-        raise InputError(where, "the cost in money", "no finite number", "fill the cost in for every stakeholder")
-    return cost
+        fix = "fill the cost in for every stakeholder who may receive the arm"
+        raise InputError(where, "the cost in money", "no finite number", fix)
+    return np.where(np.isfinite(cost), cost, 0.0)

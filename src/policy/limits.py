@@ -67,6 +67,11 @@ class Constraints:
         """Return what one assignment of each arm to each stakeholder counts, money aside, shape (n or 1, arms)."""
         return limit.weight if limit.group is None else limit.weight[self.groups[limit.group]]
 
+    def empty(self) -> list[str]:
+        """Return the names of limits that count nobody, as those of a value that no stakeholder has."""
+        grouped = [(limit, self.groups[limit.group]) for limit in self.limits if limit.group is not None]
+        return [limit.name for limit, code in grouped if not limit.weight[np.unique(code)].any()]
+
     def used(self, limit: Limit, arm: NDArray[np.int64], cost: Floats) -> float:
         """Return what an assignment, shape (n,), uses of a limit; cost in money, shape (n, arms)."""
         rows = np.arange(len(arm))
@@ -95,7 +100,9 @@ class LimitUse:
 
 
 class InfeasibleError(InputError):
-    """No assignment keeps all the limits; `names` is a smallest set of them that contradict one another."""
+    """No assignment keeps all the limits; `names` is a smallest set that contradict one another, or all
+    where none is found in whole numbers alone.
+    """
 
     def __init__(self, names: Sequence[str], got: str) -> None:
         self.names = tuple(names)

@@ -63,6 +63,7 @@ class Solution:
 
 
 DEFAULT_EFFORT = Effort()
+_NONE_WHOLE = "none found in whole numbers, though one in fractions; perhaps only some of these contradict one another"
 
 
 def solve(problem: Problem, effort: Effort = DEFAULT_EFFORT) -> Solution:
@@ -102,7 +103,7 @@ def _direct(prepared: Prepared, effort: Effort) -> Solution:
     else:
         chosen = whole(options, relaxed, prepared.bound, slack * prepared.n)
         if chosen is None:
-            raise InfeasibleError([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
+            raise InfeasibleError([limit.name for limit in prepared.problem.limits], _NONE_WHOLE)
     arm = np.zeros(prepared.n, dtype=np.int8)
     arm[block.rows[options.row[chosen]]] = options.arm[chosen]
     return _certified(prepared, arm, prepared.tally(block, arm[block.rows]), relaxed.price, effort)
@@ -140,7 +141,7 @@ def _whole(prepared: Prepared, block: Block, dual: Dual, rest: Tally, bound: flo
             break
         size *= 4
     if best is None:
-        raise InfeasibleError([limit.name for limit in prepared.problem.limits], "none found in whole numbers")
+        raise InfeasibleError([limit.name for limit in prepared.problem.limits], _NONE_WHOLE)
     return best
 
 

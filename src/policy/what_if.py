@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params, parse_params
+from ..contracts.rules import Bounds
 from ..models.bundle import Bundle, Predictions
 from .assigned import Z95
 from .constraints import constraints_of
@@ -70,7 +71,7 @@ class Step:
 def usual_key(params: Params) -> str:
     """Return the limit that is asked about when none is named: the budget, or the contacts where nothing costs."""
     costly = any(isinstance(arm.cost, str) or arm.cost > 0 for arm in params.interventions.arms.values())
-    return "decision.budget" if costly else CONTACTS
+    return "decision.budget" if costly else _contacts_key(params.decision.limits)
 
 
 def sweep(bundle: Bundle, table: pd.DataFrame, key: str, values: Sequence[float] = ()) -> Iterator[Step]:
@@ -107,7 +108,7 @@ def value_of(params: Params, key: str) -> float | None:
     """Return the number that params have under a key, None where they have none."""
     place: Any = params.model_dump(mode="json")
     for part in key.split("."):
-        place = place.get(part) if isinstance(place, dict) else None
+        place = _inside(place, part)
     return float(place) if isinstance(place, int | float) else None
 
 
@@ -125,11 +126,21 @@ def with_value(params: Params, key: str, value: float) -> Params:
     for depth, section in enumerate(sections):
         if depth == 2 and sections[:2] == ["interventions", "arms"] and section not in place:
             raise ParamsError(f"--limit {key}", f"one of the arms {', '.join(place)}", repr(section), "correct the arm")
-        if not isinstance(place.get(section), dict):
+        if isinstance(place, dict) and not isinstance(place.get(section), dict | list):
             place[section] = {}
-        place = place[section]
+        place = _inside(place, section)
+    if not isinstance(place, dict):
+        expected = "a number, or one of an entry that there is, the first of a list being 0"
+        raise ParamsError(f"--limit {key}", expected, repr(key), "see params.yaml")
     place[last] = value
     return parse_params(document, f"--limit {key}")
+
+
+def _inside(place: Any, part: str) -> Any:
+    """Return what stands under a part of a key, in lists a position; None where nothing does."""
+    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+        return place[int(part)]
+    return place.get(part) if isinstance(place, dict) else None
 
 
 def even_grid(used: float, steps: int, *, whole: bool) -> list[float]:
@@ -145,6 +156,14 @@ def even_grid(used: float, steps: int, *, whole: bool) -> list[float]:
     width = max(np.ceil(used / steps / unit - 1e-9) * unit, 1.0 if whole else 0.0)
     width = float(np.ceil(width - 1e-9)) if whole else float(width)
     return [round(width * at, 6) for at in range(int(np.ceil(used / width - 1e-9)) + 1)]
+
+
+def _contacts_key(limits: Mapping[str, Bounds]) -> str:
+    """Return CONTACTS, under a longer name where params use it for a limit on something else."""
+    name, of_everything = "contacts", Bounds(at_most=0).model_dump(exclude={"at_most"})
+    while name in limits and limits[name].model_dump(exclude={"at_most"}) != of_everything:
+        name = f"all_{name}"
+    return f"decision.limits.{name}.at_most"
 
 
 def _with(bundle: Bundle, key: str, value: float) -> Bundle:

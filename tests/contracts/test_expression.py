@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rapport.contracts.cells import Origin, as_attribute
 from rapport.contracts.errors import ParamsError
 from rapport.contracts.expression import condition
 
@@ -47,6 +48,24 @@ def test_meaning(text: str, holds: list[int]) -> None:
     assert condition(text).holds(TABLE, "key").tolist() == [bool(each) for each in holds]
 
 
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("TRUE", "False"), ("1", "0")])
+def test_a_blank_cell_in_a_column_of_true_and_false_is_unknown(yes: str, no: str) -> None:
+    agrees = as_attribute(pd.Series([yes, "", no, yes], name="agrees"), Origin("stakeholders.csv"))
+    table = TABLE.assign(agrees=agrees)
+    for text, holds in {
+        "agrees": [1, 0, 0, 1],
+        "not agrees": [0, 0, 1, 0],
+        "agrees == False": [0, 0, 1, 0],
+        "agrees in [True, False]": [1, 0, 1, 1],
+        "agrees != vip": [0, 0, 1, 1],
+        "agrees is None": [0, 1, 0, 0],
+    }.items():
+        assert condition(text).holds(table, "key").tolist() == [bool(each) for each in holds], text
+    for text in ("region", "size == True", "vip == 1", "vip == 'true'"):
+        with pytest.raises(ParamsError, match="true/false only for equality with their like"):
+            condition(text).holds(table, "key")
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "size", "region = 'north'", "size +1 > 2", "size.real > 1", "f(size)", "size > 2 if vip else vip", "[size]",
@@ -62,6 +81,13 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
     else:
         with pytest.raises(ValueError, match="a condition"):
             condition(text)
+
+
+@pytest.mark.parametrize("text", ["Monthly Charges > 3", "class == 'gold'"])
+def test_a_name_that_conditions_cannot_hold_is_told_to_be_one(text: str) -> None:
+    with pytest.raises(ValueError, match="columns named in letters, digits and _ and by no keyword such as class"):
+        condition(text)
+    assert condition("Monthly_Charges > 3 and class_ == 'gold'").columns == ("Monthly_Charges", "class_")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,18 @@ def test_a_refusal_that_never_happened_is_a_column_all_the_same() -> None:
     assert once.population.set_index("stakeholder_id")["refusals_days_since"]["bob"] == 3.0
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_rest_after_a_refusal_holds_however_few_event_types_become_features(most: int) -> None:
+    happened = [*VISITS, Event("bob", AS_OF - 3 * DAY, AS_OF - 3 * DAY, "complaint"),
+                *(Event("ann", AS_OF - day * DAY, AS_OF - day * DAY, "reply") for day in (1, 2))]  # fmt: skip
+    worth = {"churn": {"event": "left"}, "value": {"visit": 1.0}}
+    built = build(happened, CALLS, decision={"rest_after_refusal_days": 30}, max_event_types=most, outcome=worth,
+                  refusals=["complaint"], responses=["reply"])  # fmt: skip
+    assert built.population.set_index("stakeholder_id")["refusals_days_since"]["bob"] == 3.0
+    assert "responses_days_since" in built.names
+    assert "visit_days_since" not in built.names, "answers come first"
+
+
 def with_regions(given: Params) -> Built:
     people = stakeholder_table(["ann", "bob"]).assign(region=["north", "south"])
     return featurized(people, event_table(VISITS), decision_table(CALLS), given)

@@ -375,6 +375,36 @@ def test_too_little_exploration_is_refused() -> None:
     assert (decide(roomier, people(30))["reason"] == "explore").sum() == 6
 
 
+def test_a_cost_may_be_missing_where_the_arm_may_not_be_received() -> None:
+    """The second may not be called by condition, the third not by kind."""
+    bundle = told(CALM, call={"cost": "price", "where": "region == 'north'"})
+    table = people(3, region=["north", "south", "north"], kind=["customer", "customer", "employee"],
+                   price=[5.0, np.nan, np.nan])  # fmt: skip
+    made = decide(bundle, table)
+    assert made["intervention"].tolist() == ["call", "mail", "mail"]
+    assert made["gain_call"].tolist() == pytest.approx([15.0, np.nan, np.nan], nan_ok=True)
+    with pytest.raises(InputError, match=r"column price, stakeholder s0001: .* got no finite number"):
+        decide(bundle, table.assign(region="north"))
+
+
+def test_limits_that_only_whole_numbers_cannot_keep_are_not_called_a_contradiction_of_them_all() -> None:
+    """One contact for any two of a, b, c, and of d, e, f: half a contact each are three, in whole numbers two are."""
+    pairs = ["ab", "bc", "ac", "de", "ef", "df"]
+    limits = {two: {"where": f"letter in ['{two[0]}', '{two[1]}']", "at_most": 1} for two in pairs}
+    table = people(72, letter=[*"abcdef"] * 12)
+    with pytest.raises(InfeasibleError, match="none found in whole numbers, though one in fractions; perhaps only"):
+        decide(told({**CALM, "limits": {**limits, "all": {"at_least": 3}}}), table)
+    made = decide(told({**CALM, "limits": {**limits, "all": {"at_least": 2}}}), table)
+    assert (made["intervention"] != "none").sum() == 2
+
+
+@pytest.mark.parametrize(("rows", "explorers"), [(1, 0), (19, 0), (20, 1), (1010, 50)])
+def test_the_least_exploration_can_be_the_share_itself_for_any_number_of_people(rows: int, explorers: int) -> None:
+    """People are whole: 0.05 of 1,010 is 50, and of a request for one person nobody."""
+    equal = told({"holdout": 0.0, "exploration": 0.05, "min_exploration": 0.05})
+    assert (decide(equal, people(rows))["reason"] == "explore").sum() == explorers
+
+
 def test_only_arms_that_are_nearly_as_good_are_explored() -> None:
     """A call is worth 10, a mail 1 and nothing 0, each ± 0.5; or ± 20."""
     within = {"holdout": 0.0, "exploration": 0.5, "explore_within": 2.0}

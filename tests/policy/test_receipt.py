@@ -134,9 +134,20 @@ def test_a_decision_is_found_by_its_id_or_an_unambiguous_beginning() -> None:
     assert row_of(table, ids[7]) == row_of(table, ids[7][:12]) == 7
     assert row_of(table, "nobody") is None
     assert row_of(table, "") is None
-    shared = next(each[0] for each in ids if sum(other[0] == each[0] for other in ids) > 1)
-    with pytest.raises(InputError, match=f"decision {shared}: expected the beginning of one decision_id; got "):
-        row_of(table, shared)
+    alike = table.assign(decision_id=["12345678" + each for each in ids])
+    with pytest.raises(InputError, match="decision 12345678: expected the beginning of one decision_id; got 40, such"):
+        row_of(alike, "12345678")
+
+
+def test_a_stakeholders_id_and_a_few_characters_are_no_beginning() -> None:
+    """Stakeholder 7 is not whoever's decision begins with 7, nor is a longer id."""
+    table = decide(told(CALM), people(4))
+    begins = table["decision_id"].iloc[0]
+    assert row_of(table, begins[:1]) is row_of(table, begins[:7]) is None
+    assert row_of(table, begins[:8]) == 0
+    named = table.assign(stakeholder_id=["a", begins[:8], "b", "c"])
+    assert row_of(named, begins[:8]) is None
+    assert row_of(named, begins[:9]) == 0
 
 
 def test_what_people_said_may_be_missing() -> None:

@@ -201,6 +201,17 @@ def test_the_account_tells_bounded_rates_as_probabilities() -> None:
     assert scattered >= 3
 
 
+def test_limits_of_a_value_that_nobody_has_are_told() -> None:
+    table = people(4, region=["north", "north", "south", None])
+    limits = {"by_region": {"by": "region", "at_most": {"nroth": 1, "south": 1}},
+              "old": {"where": "region == 'sout'", "at_most": 1}, "all": {"at_most": 3}}  # fmt: skip
+    bundle = told({**CALM, "limits": limits})
+    account = account_of(deliberate(bundle, table), bundle.params)
+    assert account["empty"] == ["decision.limits.by_region.at_most.nroth", "decision.limits.old.at_most"]
+    everywhere = account_of(deliberate(bundle, table.assign(region=["nroth", "sout", "south", None])), bundle.params)
+    assert everywhere["empty"] == []
+
+
 # ---- what arms are worth ----
 
 

@@ -152,6 +152,17 @@ def test_params_are_left_as_they_are() -> None:
     assert value_of(after, "decision.limits.mine.at_most") == 3.0
 
 
+def test_an_entry_of_a_list_is_named_by_its_position() -> None:
+    """Who has had a mail in 30 days may get another arm only where two contacts are allowed."""
+    bundle = told({**CALM, "contacts": [{"most": 1, "days": 30}]})
+    table = people(4, contact_call_count_30d=0.0, contact_mail_count_30d=[1.0, 1.0, 0.0, 0.0])
+    steps = list(sweep(bundle, table, "decision.contacts.0.most", [1, 2]))
+    assert [(step.treated, step.now) for step in steps] == [(2, True), (4, False)]
+    for key in ("decision.contacts.1.most", "decision.contacts.most.0", "decision.contacts.0"):
+        with pytest.raises(ParamsError, match=rf"--limit {key}: expected a number, or one of an entry that there is"):
+            with_value(bundle.params, key, 2)
+
+
 def test_the_usual_key_is_the_budget_unless_nothing_costs() -> None:
     assert usual_key(told(CALM).params) == "decision.budget"
     assert usual_key(told(CALM, call={"cost": "price"}).params) == "decision.budget"
@@ -160,6 +171,23 @@ def test_the_usual_key_is_the_budget_unless_nothing_costs() -> None:
     steps = list(sweep(free, people(10), CONTACTS))
     assert [step.treated for step in steps][:2] == [0, 2]
     assert steps[-1].treated == 10
+
+
+@pytest.mark.parametrize(
+    ("mine", "key"),
+    [
+        ({"at_most": 5}, CONTACTS),
+        ({"at_most": 5, "where": "kind == 'customer'"}, "decision.limits.all_contacts.at_most"),
+        ({"by": "kind", "at_most": {"customer": 5}}, "decision.limits.all_contacts.at_most"),
+    ],
+)
+def test_a_limit_that_params_name_contacts_is_swept_only_where_it_is_one_on_all(
+    mine: dict[str, object], key: str
+) -> None:
+    free = told({**CALM, "limits": {"contacts": mine}}, call={"cost": 0.0}, mail={"cost": 0.0})
+    assert usual_key(free.params) == key
+    steps = list(sweep(free, people(10), usual_key(free.params), [0, 5, 10]))
+    assert [step.treated for step in steps] == ([0, 5, 10] if key == CONTACTS else [0, 5, 5])
 
 
 def test_predictions_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
