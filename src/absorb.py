@@ -61,6 +61,7 @@ def absorb(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> tup
     if proposed is not None:
         decisions = as_proposed(decisions, proposed)
         _say_left_out(decisions, proposed)
+    _say_too_early(decisions, events, params)
     partition = Partition(int(iterations[0]), decisions, events, proposed)
     earlier = [part for part in read_ledger(params.source.kind) if part.iteration < partition.iteration]
     taken = take_in(read_source(params), params, [(part.decisions, part.events) for part in (*earlier, partition)])
@@ -75,6 +76,16 @@ def _say_left_out(decisions: pd.DataFrame, proposed: pd.DataFrame) -> None:
     left_out = (~proposed["decision_id"].isin(decisions["decision_id"])).sum()
     if left_out:
         say(f"warning: {left_out:,} of {len(proposed):,} proposals are left out; what nobody carried out is declined")
+
+
+def _say_too_early(decisions: pd.DataFrame, events: pd.DataFrame, params: Params) -> None:
+    """Warn of events that end well before the outcomes do; a day's silence at the end is none."""
+    ends = decisions["decided_at"].max() + pd.Timedelta(days=params.clock.horizon_days)
+    last = events["known_at"].max()
+    if pd.isna(last) or last < ends - pd.Timedelta(days=max(1.0, params.clock.horizon_days / 10)):
+        told = "there is no event" if pd.isna(last) else f"the last event is of {last:%Y-%m-%d}"
+        say(f"warning: {told}, while the outcomes of these decisions last until {ends:%Y-%m-%d}: what is not in the "
+            "events will count as not having happened")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import write_json
 from .store.frames import read_frame, write_frame
-from .store.project import ASSIGNMENTS, BUNDLE, FEATURES, RISK, RULES
+from .store.project import ASSIGNMENTS, BUNDLE, FEATURES, RISK, RULES, load_params
 
 app = new_app("Assign every stakeholder the intervention with the highest expected gain under the rules.")
 
@@ -23,6 +23,7 @@ app = new_app("Assign every stakeholder the intervention with the highest expect
 def main() -> None:
     """Read data/bundle and the population's features, write data/assignments (table, rules.json) and data/risk."""
     bundle, population = read_bundle(BUNDLE), read_frame(FEATURES / "population.parquet")
+    bundle.refuse_changed(load_params())
     decision, at_risk = decided(bundle, population), value_at_risk(bundle, population)
     assignments = assignments_of(bundle, decision)
     conform(assignments, assignments_schema(bundle.params.interventions.names), Origin("assignments"))

@@ -20,7 +20,7 @@ from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import write_json
 from .store.frames import read_frame
-from .store.project import BUNDLE, FEATURES, WHAT_IF
+from .store.project import BUNDLE, FEATURES, WHAT_IF, load_params
 
 app = new_app("Show gain, spend, assignments and shadow prices at each value of a limit.")
 
@@ -33,6 +33,7 @@ def main(
 ) -> None:
     """Read data/bundle and the population's features, print the table, write plan.json and plan.csv."""
     bundle, population = read_bundle(BUNDLE), checked(read_frame(FEATURES / "population.parquet"))
+    bundle.refuse_changed(load_params())
     key = limit or usual_key(bundle.params)
     steps = list(sweep(bundle, population, key, _numbers(values)))
     show(plan_parts(key, steps, len(population)), new_console(WIDE))

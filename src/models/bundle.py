@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..contracts.errors import ParamsError
 from ..contracts.params import Params, parse_params
 from .boosting import Training
 from .churn import ChurnModel
@@ -87,6 +88,17 @@ class Bundle:
         _, effect, error = self.uplift.predict(X, retention_values(table, self.params), self.params.threads)
         order = [self.uplift.arms.index(name) for name in self.params.interventions.names]
         return Predictions(risk, effect[:, order], error[:, order], self._success(X))
+
+    def refuse_changed(self, params: Params) -> None:
+        """Refuse params under which people would expect another decision than this bundle makes.
+
+        Raises:
+            ParamsError: clock, interventions or decision differ from those of the training.
+        """
+        for section in ("clock", "interventions", "decision"):
+            if getattr(params, section) != getattr(self.params, section):
+                fix = "run `dvc repro`, which trains and decides under what is there now, or put it back"
+                raise ParamsError(f"params.yaml, {section}", "what data/bundle was trained under", "other values", fix)
 
     def _success(self, X: NDArray[np.float32]) -> Mapping[str, Floats]:
         names, wanted = self.params.interventions.names, self.params.interventions.successes

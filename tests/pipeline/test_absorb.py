@@ -117,6 +117,18 @@ def test_marks_of_other_proposals_are_refused(decided: Path) -> None:
             review.main("")
 
 
+@pytest.mark.parametrize(("last", "warned"), [("2025-05-01", True), ("2025-06-25", False)])
+def test_events_that_end_before_the_outcomes_are_warned_of(
+    decided: Path, capsys: pytest.CaptureFixture[str], last: str, warned: bool
+) -> None:
+    with inside(decided):
+        pd.read_csv("events.csv").assign(occurred_at=last).to_csv("events.csv", index=False)
+        main(Path("decisions.csv"), Path("events.csv"))
+    told = capsys.readouterr()
+    expected = f"the last event is of {last}, while the outcomes of these decisions last until 2025-06-30"
+    assert (expected in told.out + told.err) is warned
+
+
 def test_an_iteration_in_which_nothing_happened_is_absorbed(decided: Path) -> None:
     with inside(decided):
         pd.read_csv("events.csv").head(0).to_csv("events.csv", index=False)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,11 +10,12 @@ import pytest
 
 from projects import inside
 from rapport.absorb import main as absorb
+from rapport.assign import main as assign
 from rapport.contracts.errors import ArtifactError, InputError, ParamsError
 from rapport.explain import main as explain
 from rapport.plan import main as plan
 from rapport.store.frames import read_frame, write_frame
-from rapport.store.project import ASSIGNMENTS, PLAN
+from rapport.store.project import ASSIGNMENTS, PLAN, overlay_params
 
 
 @pytest.fixture
@@ -148,3 +150,14 @@ def test_a_past_decision_is_told_as_the_ledger_remembers_it(project: Path, capsy
         "status_reason": "asked not to",
     }
     assert document["assigned"]["reason"] == "best_gain"
+
+
+@pytest.mark.parametrize("runner", [assign, lambda: plan(limit="", values="", output=PLAN)], ids=["assign", "plan"])
+def test_rules_changed_since_training_are_not_passed_over(project: Path, runner: Callable[[], None]) -> None:
+    with inside(project):
+        runner()
+        before = ASSIGNMENTS.read_bytes(), (PLAN / "plan.json").read_bytes()
+        overlay_params({"decision.budget": 60000.0}, Path("params.yaml"))
+        with pytest.raises(ParamsError, match=r"params.yaml, decision: expected what data/bundle was trained under"):
+            runner()
+        assert before == (ASSIGNMENTS.read_bytes(), (PLAN / "plan.json").read_bytes())

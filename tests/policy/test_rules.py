@@ -189,7 +189,7 @@ def test_the_account_tells_bounded_rates_as_probabilities() -> None:
     table = people(40, gender=["f", "m"] * 20, effect_call=[30.0, 5.0] * 20, effect_mail=-99.0)
     gap = {"fair": {"by": "gender", "most": 0.05, "least": 1}}
     scattered = 0
-    for seed in range(10):
+    for seed in range(20):
         bundle = told({"holdout": 0.2, "exploration": 0.2, "rate_gaps": gap}, seed)
         decided = deliberate(bundle, table)
         limits = account_of(decided, bundle.params)["limits"]
