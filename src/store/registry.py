@@ -77,11 +77,15 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
-    """Refuse a verdict that was not given against the champion and the number of looks of this registry.
+    """Refuse a verdict on another bundle, or one not given against the champion and number of looks of this registry.
 
     Raises:
-        ArtifactError: it was not.
+        ArtifactError: it is one.
     """
+    judged_bundle = standing.verdict["bundle"]
+    if judged_bundle != digest:
+        raise ArtifactError("data/gate/verdict.json", f"the verdict on the bundle {digest[:12]}",
+                            f"one on the bundle {judged_bundle[:12]}", "run `dvc repro`")  # fmt: skip
     versions = _versions(client, registry)
     champion = _champion(client, registry, versions, standing.source, standing.iteration)
     judged = _judged(versions, standing.source)
