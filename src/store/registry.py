@@ -97,6 +97,21 @@ def check_standing(client: "MlflowClient", registry: Registry, digest: str, stan
                             "run `rapport challenge`, then `dvc repro`")  # fmt: skip
 
 
+def passed_by(client: "MlflowClient", registry: Registry, number: str, standing: Standing) -> str:
+    """Return in a sentence why a verdict of promotion cannot move the champion's alias from its holder; "" if it can.
+
+    A champion of a later iteration, or another one of this iteration, is not what the verdict compared the bundle with.
+    """
+    holder = str(client.get_registered_model(registry.model).aliases.get(registry.alias))
+    found = next((each for each in _versions(client, registry) if str(each.version) == holder), None)
+    if found is None or holder == number or found.tags.get(SOURCE) != standing.source:
+        return ""
+    if int(found.tags[ITERATION]) < standing.iteration:
+        return ""
+    return (f"The champion stays: version {holder}, of iteration {found.tags[ITERATION]}, is not what this was judged "
+            "against; `rapport publish --promote` replaces it by people's word.")  # fmt: skip
+
+
 def point_aliases(client: "MlflowClient", registry: Registry, number: str, promoted: bool) -> str:
     """Point an alias at a version and return it: the champion's, or the challenger's for one that has no proof.
 
