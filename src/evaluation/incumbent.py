@@ -67,5 +67,10 @@ def not_learned_from(champion: Bundle, decided_at: pd.Series) -> NDArray[np.bool
 
 
 def is_refresh(champion: Params, challenger: Params) -> bool:
-    """Return whether both were made under the same params, the clock and what decides nothing aside."""
+    """Return whether both were made under the same params, the clock and what decides nothing aside.
+
+    With a retention value of `clv` none is: `kpis`, which a bundle does not hold, say what its outcome was then.
+    """
+    if challenger.outcome.retention_value == "clv":
+        return False
     return champion.model_dump(exclude=_NO_REFRESH) == challenger.model_dump(exclude=_NO_REFRESH)

@@ -84,6 +84,11 @@ def test_a_champion_that_cannot_be_asked_has_nothing_fresh():
     assert not found.fresh.any()
 
 
+def test_a_customers_lifetime_value_is_never_refreshed():
+    clv = params(outcome={"churn": {"event": "churned"}, "value": {"order": 0.3}, "retention_value": "clv"})
+    assert not is_refresh(clv, clv)
+
+
 @pytest.mark.parametrize(
     ("changes", "same"),
     [
