@@ -65,7 +65,8 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         by_hand: make it champion whatever the verdict; a tag tells so.
 
     Raises:
-        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given.
+        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given, or
+            the verdict is on another bundle.
     """
     if bundle_code_digest(bundle) != code_digest():
         raise ArtifactError(
