@@ -26,11 +26,13 @@ def main() -> None:
     params, digest = load_params(), bundle_digest(BUNDLE)
     champion = read_bundle(CHAMPION) if has_bundle(CHAMPION) else None
     refresh = champion is not None and is_refresh(champion.params, params)
-    verdict = _verdict(read_json(EVALUATION / "metrics.json"), champion, _look(digest), refresh, params)
+    metrics = read_json(EVALUATION / "metrics.json")
+    verdict = _verdict(metrics, champion, _look(digest), refresh, params)
     document = {
         **verdict.as_dict(),
         "bundle": digest,
         "champion": None if champion is None else champion.digest,
+        "champion_reason": _unasked(metrics),
         "refresh": refresh,
         "power": params.gate.power,
         "data": {
@@ -48,6 +50,12 @@ def _verdict(metrics: dict[str, Any], champion: Bundle | None, look: int, refres
     rival = None if champion is None else RIVAL
     margin = params.gate.refresh_margin if refresh else 0.0
     return judge(gains_over_rivals(metrics["uplift"]), rival, look, params.gate, margin)
+
+
+def _unasked(metrics: dict[str, Any]) -> str:
+    """Return why the champion could not be asked, in a sentence; empty where it could, or there is none."""
+    found: str = metrics.get("uplift", {}).get("policies", {}).get(RIVAL, {}).get("reason", "")
+    return found
 
 
 def _look(digest: str) -> int:

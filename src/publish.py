@@ -29,6 +29,7 @@ def main(
     done = publish_run(load_params(), promote)
     say(f"{'published' if done.new else 'already there'}: models:/{done.name}/{done.version}, alias {done.alias}, "
         f"run {done.run_id}")  # fmt: skip
+    say(done.reason)
 
 
 def publish_run(params: Params, by_hand: bool = False) -> Published:

@@ -4,7 +4,6 @@ A mean may hide that some are ranked no better than by chance, or that risks of 
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..contracts.params import Params
 from .calibration import calibration_table, expected_calibration_error
 from .estimate import cluster_codes, clustered_mean
 from .ranking import auc
+from .slices import bands
 
 TENURE_DAYS = (90, 365, 1095)  # borders of the bands
 MOST_VALUES = 12  # of an audited attribute; the rarer ones are one slice
@@ -70,7 +70,7 @@ def slice_columns(ids: pd.Series, as_of: pd.Series, stakeholders: pd.DataFrame, 
     """
     mine = stakeholders.set_index("stakeholder_id").loc[ids]
     tenure = (as_of.to_numpy() - mine["since"].dt.tz_localize(None).to_numpy()) / np.timedelta64(1, "D")
-    columns = {"kind": mine["kind"], "tenure": _bands(tenure, TENURE_DAYS, "days")}
+    columns = {"kind": mine["kind"], "tenure": bands(tenure, TENURE_DAYS, "days")}
     for name in params.features.audit_only:
         columns[name] = mine[name]
     text = {name: pd.Series(np.asarray(each), dtype=object) for name, each in columns.items()}
@@ -82,17 +82,8 @@ def _as_text(values: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum():
         borders = np.unique(np.quantile(numbers.dropna(), [0.25, 0.5, 0.75]))
-        return pd.Series(_bands(numbers.to_numpy(dtype=float), borders.tolist(), ""))
+        return pd.Series(bands(numbers.to_numpy(dtype=float), borders.tolist(), ""))
     return values.map(str, na_action="ignore").fillna("missing").astype("str")
-
-
-def _bands(numbers: np.ndarray, borders: Any, unit: str) -> np.ndarray:
-    """Return the band of each number as text, `missing` without one."""
-    edges = [f"{each:g}" for each in borders]
-    names = [f"below {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges)), f"{edges[-1]} on"]
-    names = [f"{name} {unit}".strip() for name in names]
-    at = np.searchsorted(np.asarray(borders, dtype=float), numbers, side="right")
-    return np.where(np.isnan(numbers), "missing", np.array(names, dtype=object)[at])
 
 
 def _values(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:

@@ -5,7 +5,7 @@ it lies above minus the margin, at the level that this look may spend (`sequenti
 same look; a test that rejects only if each of its parts does keeps the level of one (Berger 1982, Technometrics 24), so
 their number needs no correction. Gains must come from rows that chose neither policy. Where proof fails, the verdict
 says how much data it is short: with standard error s of n rows, a gain of (z_level + z_power)·s above the margin is
-found with the stated power, and s falls with the root of n.
+found with the stated power, and s falls with the root of n; the level is that of the next look, which more data meet.
 """
 
 import math
@@ -31,7 +31,8 @@ class Comparison:
         bound: lower bound of the gain at the look's level; None where the gain is undefined.
         proven: whether the bound lies above −margin.
         detectable: least gain that as many rows prove with the stated power.
-        rows_needed: rows that would prove the gain seen with that power; None where no number would.
+        rows_needed: rows that would prove the gain seen with that power, at the next look where this one does not;
+            None where no number would.
     """
 
     gain: Estimate
@@ -90,10 +91,12 @@ def compare(gain: Estimate, margin: float, look: int, gate: Gate) -> Comparison:
     if gain.value is None or gain.se is None:
         return Comparison(gain, margin, None, False, None, None)
     z = critical(look, gate.error)
-    both = z + NormalDist().inv_cdf(gate.power)
+    z_power = NormalDist().inv_cdf(gate.power)
     bound, ahead = gain.value - z * gain.se, gain.value + margin
-    needed = math.ceil(gain.n * (both * gain.se / ahead) ** 2) if ahead > 0 else None
-    return Comparison(gain, margin, bound, bound > -margin, both * gain.se - margin, needed)
+    proven = bound > -margin
+    z_then = z if proven else critical(look + 1, gate.error)  # more data are met by the next look
+    needed = math.ceil(gain.n * ((z_then + z_power) * gain.se / ahead) ** 2) if ahead > 0 else None
+    return Comparison(gain, margin, bound, proven, (z + z_power) * gain.se - margin, needed)
 
 
 def judge(gains: Mapping[str, Estimate], champion: str | None, look: int, gate: Gate, margin: float = 0.0) -> Verdict:

@@ -24,11 +24,13 @@ class Incumbent:
         worth: gain net of cost, less caution, shape (n, arms), NaN where unknown or not to be received.
         fresh: decisions whose outcome it has not learned from, shape (n,); none where it cannot be asked.
         constraints: of the assignment, in proportion to the fresh decisions.
+        reason: why it cannot be asked; empty where it can.
     """
 
     worth: NDArray[np.float64]
     fresh: NDArray[np.bool_]
     constraints: Constraints
+    reason: str = ""
 
 
 def incumbent(champion: Bundle, decisions: pd.DataFrame, held: Held, params: Params, population: int) -> Incumbent:
@@ -43,8 +45,8 @@ def incumbent(champion: Bundle, decisions: pd.DataFrame, held: Held, params: Par
     """
     try:
         predicted = champion.predict(decisions)
-    except InputError:  # what it was made for is no longer made
-        return Incumbent(np.zeros_like(held.worth), np.zeros(len(decisions), dtype=bool), Constraints())
+    except InputError as fault:  # what it was made for is no longer made
+        return Incumbent(np.zeros_like(held.worth), np.zeros(len(decisions), dtype=bool), Constraints(), str(fault))
     effect, error = (_aligned(part, champion.params, params) for part in (predicted.effect, predicted.effect_se))
     worth = np.where(held.eligible, effect - held.log.cost - params.decision.caution * np.nan_to_num(error), np.nan)
     worth[:, 0] = 0.0
@@ -67,5 +69,10 @@ def not_learned_from(champion: Bundle, decided_at: pd.Series) -> NDArray[np.bool
 
 
 def is_refresh(champion: Params, challenger: Params) -> bool:
-    """Return whether both were made under the same params, the clock and what decides nothing aside."""
+    """Return whether both were made under the same params, the clock and what decides nothing aside.
+
+    With a retention value of `clv` none is: `kpis`, which a bundle does not hold, say what its outcome was then.
+    """
+    if challenger.outcome.retention_value == "clv":
+        return False
     return champion.model_dump(exclude=_NO_REFRESH) == challenger.model_dump(exclude=_NO_REFRESH)

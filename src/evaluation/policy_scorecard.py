@@ -72,7 +72,8 @@ def _champion(held: Held, incumbent: Incumbent, names: tuple[str, ...]) -> Mappi
         nothing = Estimate.undefined(0).as_dict()
         shares = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
         return {**dict.fromkeys((*_ESTIMATORS, "ours_minus_this"), nothing), "arm_shares": shares,
-                "cost_per_decision": 0.0, "overlap": Overlap(None, 0.0, 0, 0.0).as_dict()}  # fmt: skip
+                "cost_per_decision": 0.0, "overlap": Overlap(None, 0.0, 0, 0.0).as_dict(),
+                "reason": incumbent.reason}  # fmt: skip
     log = held.log.take(fresh)
     ours, theirs = (chosen(each[fresh], log.cost, incumbent.constraints)[0] for each in (held.worth, incumbent.worth))
     return _policy(log, theirs, ours, names)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.policies import CHAMPION
 from .findings import PER
 from .formats import NOTHING, interval, number, percent, words
 
@@ -49,7 +50,8 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
     >>> sentences({"outcome": "no_policy", "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}})
     ['Champion without a comparison: neither it nor the champion before knows the effect of an arm.']
     """
-    lacking = [_lacking(name, verdict["rivals"][name]) for name in verdict["unbeaten"]]
+    reasons = {CHAMPION: verdict.get("champion_reason", "")}
+    lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, "")) for name in verdict["unbeaten"]]
     return [_headline(verdict), *lacking, *([_PROPOSALS] if verdict["outcome"] == "no_proof" else [])]
 
 
@@ -69,10 +71,20 @@ def _headline(verdict: Mapping[str, Any]) -> str:
         rest = f"not shown to be worth more than {unbeaten}" if unbeaten else "worth more than every rival"
         return f"First champion, there being none to keep: {rest} ({_level(verdict)})."
     if outcome == "proof":
-        return f"Promoted: shown to be worth more than every rival ({_level(verdict)})."
+        return f"Promoted: {_shown(verdict['rivals'])} ({_level(verdict)})."
     if not unbeaten:
         return "No proof, the champion stays: there are no decisions to judge by."
     return f"No proof, the champion stays: not shown to be worth more than {unbeaten} ({_level(verdict)})."
+
+
+def _shown(rivals: Mapping[str, Any]) -> str:
+    """Return what the bounds show where every rival is beaten, the champion perhaps by its margin alone."""
+    champion = rivals.get(CHAMPION)
+    if champion is None or champion["bound"] > 0:
+        return "shown to be worth more than every rival"
+    margin = number(PER * champion["margin"])
+    return (f"a refresh, shown to be worth more than every other rival and not to be worse than the champion by more "
+            f"than the margin of {margin} per {PER:,}")  # fmt: skip
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -80,8 +92,12 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _lacking(name: str, found: Mapping[str, Any]) -> str:
+def _lacking(name: str, found: Mapping[str, Any], reason: str) -> str:
     gain, who = found["gain"], words(name)
+    if reason:
+        return f"Against {who}: it cannot say what it would do. {reason}"
+    if gain["se"] is None and gain["n"]:
+        return f"Against {who}: no interval, the {number(gain['n'])} decisions being of too few stakeholders."
     if gain["se"] is None:
         return f"Against {who}: no decision by which to compare that neither has learned from."
     seen = f"Against {who}: {number(PER * gain['value'])} per {PER:,}, at least {number(PER * found['bound'])}"
@@ -96,7 +112,7 @@ def _lacking(name: str, found: Mapping[str, Any]) -> str:
 def _row(name: str, found: Mapping[str, Any]) -> RivalRow:
     gain = found["gain"]
     if gain["se"] is None:
-        return RivalRow(words(name), NOTHING, NOTHING, NOTHING, "no data", NOTHING)
+        return RivalRow(words(name), NOTHING, NOTHING, NOTHING, "no interval" if gain["n"] else "no data", NOTHING)
     short = "enough" if found["proven"] else NOTHING if found["rows_short"] is None else number(found["rows_short"])
     margin = f", margin {number(PER * found['margin'])}" if found["margin"] else ""
     return RivalRow(words(name), number(PER * gain["value"]), interval(gain, 0, PER), number(PER * found["bound"]),

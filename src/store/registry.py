@@ -77,11 +77,15 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
-    """Refuse a verdict that was not given against the champion and the number of looks of this registry.
+    """Refuse a verdict on another bundle, or one not given against the champion and number of looks of this registry.
 
     Raises:
-        ArtifactError: it was not.
+        ArtifactError: it is one.
     """
+    judged_bundle = standing.verdict["bundle"]
+    if judged_bundle != digest:
+        raise ArtifactError("data/gate/verdict.json", f"the verdict on the bundle {digest[:12]}",
+                            f"one on the bundle {judged_bundle[:12]}", "run `dvc repro`")  # fmt: skip
     versions = _versions(client, registry)
     champion = _champion(client, registry, versions, standing.source, standing.iteration)
     judged = _judged(versions, standing.source)
@@ -91,6 +95,21 @@ def check_standing(client: "MlflowClient", registry: Registry, digest: str, stan
     if expected != given:
         raise ArtifactError("data/gate/verdict.json", _told(expected), _told(given),
                             "run `rapport challenge`, then `dvc repro`")  # fmt: skip
+
+
+def passed_by(client: "MlflowClient", registry: Registry, number: str, standing: Standing) -> str:
+    """Return in a sentence why a verdict of promotion cannot move the champion's alias from its holder; "" if it can.
+
+    A champion of a later iteration, or another one of this iteration, is not what the verdict compared the bundle with.
+    """
+    holder = str(client.get_registered_model(registry.model).aliases.get(registry.alias))
+    found = next((each for each in _versions(client, registry) if str(each.version) == holder), None)
+    if found is None or holder == number or found.tags.get(SOURCE) != standing.source:
+        return ""
+    if int(found.tags[ITERATION]) < standing.iteration:
+        return ""
+    return (f"The champion stays: version {holder}, of iteration {found.tags[ITERATION]}, is not what this was judged "
+            "against; `rapport publish --promote` replaces it by people's word.")  # fmt: skip
 
 
 def point_aliases(client: "MlflowClient", registry: Registry, number: str, promoted: bool) -> str:

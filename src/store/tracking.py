@@ -21,7 +21,7 @@ from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
 from .connection import connected, tracking_uri
-from .registry import DIGEST, Standing, check_standing, point_aliases
+from .registry import DIGEST, Standing, check_standing, passed_by, point_aliases
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,7 +31,7 @@ REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", 
 
 @dataclass(frozen=True)
 class Published:
-    """Where a bundle stands in the registry, whether this call put it there, and the verdict in a sentence."""
+    """Where a bundle stands in the registry, whether this call put it there, and the verdict in a sentence or two."""
 
     name: str
     version: str
@@ -65,7 +65,8 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         by_hand: make it champion whatever the verdict; a tag tells so.
 
     Raises:
-        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given.
+        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given, or
+            the verdict is on another bundle.
     """
     if bundle_code_digest(bundle) != code_digest():
         raise ArtifactError(
@@ -80,9 +81,12 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
             number, run_id = _log(client, bundle, record, example, registry)
         if by_hand:
             client.set_model_version_tag(registry.model, str(number), "rapport.promoted_by", "hand")
-        alias = point_aliases(client, registry, str(number), by_hand or record.standing.verdict["promoted"])
+        check_standing(client, registry, record.digest, record.standing)  # logging took its time
+        promoted, reason = record.standing.verdict["promoted"], record.standing.reason
+        passed = passed_by(client, registry, str(number), record.standing) if promoted and not by_hand else ""
+        alias = point_aliases(client, registry, str(number), by_hand or (promoted and not passed))
         where = (registry.model, str(number), alias, str(run_id), tracking_uri())
-        return Published(*where, not found, record.standing.reason)
+        return Published(*where, not found, f"{reason} {passed}".strip())
 
 
 def load_registered(uri: str) -> tuple[Any, str]:

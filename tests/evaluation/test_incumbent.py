@@ -82,6 +82,13 @@ def test_a_champion_that_cannot_be_asked_has_nothing_fresh():
     found = incumbent(Champion(params()), DECISIONS, HELD, params(), 8)
     assert found.worth.shape == COST.shape
     assert not found.fresh.any()
+    assert found.reason.startswith("feature table: expected the columns x; got a table without them.")
+    assert incumbent(Champion(params(), (0.0, 1.0, 1.0)), DECISIONS, HELD, params(), 8).reason == ""
+
+
+def test_a_customers_lifetime_value_is_never_refreshed():
+    clv = params(outcome={"churn": {"event": "churned"}, "value": {"order": 0.3}, "retention_value": "clv"})
+    assert not is_refresh(clv, clv)
 
 
 @pytest.mark.parametrize(

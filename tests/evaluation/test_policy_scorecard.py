@@ -95,7 +95,10 @@ def test_without_fresh_decisions_the_champion_is_unknown(held):
         "arm_shares": {"none": 1.0, "call": 0.0, "mail": 0.0},
         "cost_per_decision": 0.0,
         "overlap": {"unsupported": None, "effective_rows": 0.0, "matched_rows": 0, "max_weight": 0.0},
+        "reason": "",
     }  # fmt: skip
+    mute = Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints(), "x: expected y.")
+    assert policy_scorecard(held, NAMES, mute)["policies"][CHAMPION]["reason"] == "x: expected y."
 
 
 def test_gains_over_rivals_leave_out_ourselves(held):

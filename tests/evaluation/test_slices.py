@@ -8,7 +8,7 @@ import pytest
 
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policy_value import difference, doubly_robust
-from rapport.evaluation.slices import LEAST_ROWS, OTHERS, QUARTERS, UNKNOWN, groups, slices
+from rapport.evaluation.slices import LEAST_ROWS, OTHERS, UNKNOWN, groups, slices
 
 NAMES = ("none", "call")
 
@@ -53,9 +53,10 @@ def test_groups_of_text_and_flags():
     assert set(groups(pd.Series([1, 2] * 50))) == {"1", "2"}
 
 
-def test_groups_of_numbers_are_quarters():
-    found = groups(pd.Series([*range(200), *[np.nan] * 40]))
-    assert found[:200].tolist() == [name for name in QUARTERS for _ in range(50)]
-    assert set(found[200:]) == {UNKNOWN}
+def test_groups_of_numbers_are_bands_between_quartiles():
+    found = groups(pd.Series([*range(1, 202), *[np.nan] * 40]))
+    names = ["below 51", "51 to 101", "101 to 151", "151 on"]
+    assert found[:201].tolist() == [*(name for name in names for _ in range(50)), names[-1]]
+    assert set(found[201:]) == {UNKNOWN}
     uneven = groups(pd.Series([0.0] * 300 + list(np.linspace(1, 2, 100))))
-    assert uneven.iloc[:300].nunique() == 1
+    assert uneven.value_counts().to_dict() == {"0 to 0.25": 300, "0.25 on": 100}  # no quarter is named that is none

@@ -120,6 +120,20 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(
         assert verdict["champion"] == client.get_model_version("rapport", "2").tags["rapport.model_digest"]
 
 
+def test_another_bundle_of_the_champions_iteration_is_a_challenger(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    overlay_params({"decision.caution": 0.1}, project / "params.yaml")
+    found = settle(project, 1)
+    assert read_json(project / VERDICT)["promoted"]  # against no champion, as the first one of this iteration was
+    assert (found.version, found.alias) == ("2", "challenger")
+    assert "The champion stays: version 1, of iteration 1," in found.reason
+    assert aliases(project) == {"champion": "1", "challenger": "2"}
+
+
 def test_a_verdict_given_before_the_registry_changed_is_refused(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

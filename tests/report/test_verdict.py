@@ -32,7 +32,7 @@ def test_each_outcome_in_words():
     assert sentences(none) == [
         "No proof, the champion stays: not shown to be worth more than nobody, best single arm or champion "
         "(look 1, one-sided error 2.50 %).",
-        "Against nobody: 1,000 per 1,000, at least -960; 1,000 decisions show gains from 2,802, and 6,849 more are "
+        "Against nobody: 1,000 per 1,000, at least -960; 1,000 decisions show gains from 2,802, and 9,470 more are "
         "needed for a gain as large as seen.",
         "Against best single arm: -1,000 per 1,000, at least -2,960; 1,000 decisions show gains from 2,802, and no "
         "number would show one where none is seen.",
@@ -49,6 +49,25 @@ def test_each_outcome_in_words():
     ]
 
 
+def test_a_refresh_within_its_margin_is_not_called_worth_more():
+    slightly = sentences(judged({"nobody": CLEAR, "champion": UNCLEAR}, margin=1.0))
+    assert slightly == [
+        "Promoted: a refresh, shown to be worth more than every other rival and not to be worse than the champion by "
+        "more than the margin of 1,000 per 1,000 (look 1, one-sided error 2.50 %)."
+    ]
+    clear = sentences(judged({"nobody": CLEAR, "champion": CLEAR}, margin=1.0))
+    assert clear[0].startswith("Promoted: shown to be worth more than every rival (")
+
+
+def test_why_there_is_no_comparison_is_told_as_it_is():
+    alone = judged({"nobody": CLEAR, "champion": Estimate(3.0, None, None, None, 4)})
+    assert sentences(alone)[1] == "Against champion: no interval, the 4 decisions being of too few stakeholders."
+    assert verdict_page(alone).rows[1].proven == "no interval"
+    mute = {**judged({"nobody": UNCLEAR, "champion": Estimate.undefined(0)}), "champion_reason": "x: expected y."}
+    assert sentences(mute)[1].startswith("Against nobody: 1,000 per 1,000")
+    assert sentences(mute)[2] == "Against champion: it cannot say what it would do. x: expected y."
+
+
 def test_rows_by_hand():
     page = verdict_page(judged({"nobody": CLEAR, "champion": UNCLEAR, "random": Estimate.undefined(0)}, margin=1.0))
     texts = [tuple(vars(row).values()) for row in page.rows]
@@ -63,7 +82,7 @@ def test_rows_by_hand():
 def test_the_page_shows_the_verdict_and_its_digests(finished):
     verdict = judged({"nobody": CLEAR, "champion": UNCLEAR})
     page = render_page(replace(finished, verdict=verdict_page(verdict)))
-    for told in ("No proof, the champion stays", "<code>abc</code>", "<code>def</code>", "<code>123</code>", "6,849"):
+    for told in ("No proof, the champion stays", "<code>abc</code>", "<code>def</code>", "<code>123</code>", "9,470"):
         assert told in page
     assert "May it become champion" not in render_page(finished)
 
