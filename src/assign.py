@@ -37,7 +37,7 @@ def main() -> None:
     say(f"plan, draws aside, {plan['value']:,.0f}; its bound {plan['bound']:,.0f}: gap {plan['gap']:.3%}")
     for limit in account["limits"]:
         if limit["binding"]:
-            say(f"{limit['name']} binds: one more unit is worth {limit['price']:.4g}")
+            say(f"{limit['name']} binds: relaxed by one unit it would gain {limit['price']:.4g}")
     for name in account["empty"]:
         say(f"warning: {name} limits nothing: no stakeholder is of its value or condition")
     say(f"value at risk {at_risk['value_at_risk'].sum():,.0f}, money")

@@ -20,7 +20,7 @@ from ..models.bundle import Bundle, Predictions
 from .assigned import Z95
 from .constraints import constraints_of
 from .decide import Decided, Floats, deliberate, in_order
-from .limits import Limit
+from .limits import Limit, LimitUse
 
 CONTACTS = "decision.limits.contacts.at_most"  # the number of all assignments together
 STEPS = 8
@@ -196,12 +196,17 @@ def _step(decided: Decided, params: Params, key: str, value: float, now: bool) -
         spend=float(decided.offer.cost[rows, decided.arm].sum()),
         given={name: int(count) for name, count in zip(names, counts, strict=True)},
         price=_price(decided, key),
-        binding={use.name: use.price for use in decided.plan.uses if use.price > 0 and use.name != key},
+        binding={use.name: _of_one_more(use) for use in decided.plan.uses if use.price > 0 and use.name != key},
     )
 
 
+def _of_one_more(use: LimitUse) -> float:
+    """Return what one unit more of a bound would gain: a price to pay where it asks for more, as a quota does."""
+    return use.price if use.kind == "le" else -use.price
+
+
 def _price(decided: Decided, key: str) -> float | None:
-    """Return the price of a limit, None where there is none of that name.
+    """Return what one unit more of a limit would gain, None where there is none of that name.
 
     Where a limit allows nothing, any higher price is as right as the lowest; it is held to the most that one unit more
     would gain at the other limits' prices.
@@ -209,7 +214,7 @@ def _price(decided: Decided, key: str) -> float | None:
     uses = {use.name: use.price for use in decided.plan.uses}
     limit = next((limit for limit in decided.planned.limits if limit.name == key), None)
     if limit is None or not limit.upper:
-        return uses.get(key)
+        return next((_of_one_more(use) for use in decided.plan.uses if use.name == key), None)
     net = np.where(decided.offer.today, decided.offer.worth, np.nan)
     for other in decided.planned.limits:
         if other is not limit and uses[other.name]:

@@ -20,7 +20,7 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class LimitRow:
-    """A limit: what it allows, what is used, and the gain that one more unit would bring; numbers as text."""
+    """A limit: what it allows, what is used, and the gain that a unit of slack would bring; numbers as text."""
 
     name: str
     allowed: str

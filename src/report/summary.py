@@ -144,7 +144,7 @@ def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
     rows = limit_rows(account)
     if not rows:
         return [*forbidding]
-    table = _table("limit", "allowed", "used", "one more unit is worth")
+    table = _table("limit", "allowed", "used", "one unit of slack is worth")
     for row in rows:
         table.add_row(Text(row.name), row.allowed, row.used, row.price, style="bold" if row.binding else None)
     return [*forbidding, table, Text(plan_sentence(account))]

@@ -86,6 +86,9 @@ def worth(key: str, steps: Sequence[Step]) -> str:
     priced = [step for step in steps if step.price is not None]
     if not priced:
         return f"{key} is no limit, so it has no price."
+    if min(step.price or 0.0 for step in priced) < 0:
+        most = priced[-1]
+        return f"{key} asks for more: at {number(most.value)} one more costs {money(-(most.price or 0.0))}."
     now = next((step for step in priced if step.now), None)
     start = (
         f"The first unit of {key} would gain {money(priced[0].price)}"

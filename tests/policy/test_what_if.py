@@ -81,6 +81,16 @@ def test_the_price_of_what_is_not_allowed_is_what_the_first_would_gain_over_the_
     assert beside.price == 0.0, "without money another call is worth nothing"
 
 
+def test_one_more_of_a_quota_costs() -> None:
+    """Of ten people five gain 5 by a call and five lose 2: the quota is free up to five calls."""
+    table = people(10, effect_call=[15.0] * 5 + [8.0] * 5, effect_mail=-9.0)
+    steps = list(sweep(told(CALM), table, "decision.limits.contacts.at_least", [0.0, 5.0, 6.0, 8.0]))
+    assert [step.treated for step in steps] == [5, 5, 6, 8]
+    assert steps[0].price == 0.0
+    assert steps[-1].price == pytest.approx(-2.0)
+    assert steps[-1].gain - steps[-2].gain == pytest.approx(2 * (steps[-1].price or 0.0))
+
+
 def test_other_limits_that_bind_are_told_with_their_prices() -> None:
     bundle, table = told({**CALM, "budget": 15.0}), people(10, effect_call=30.0)
     tight, wide = sweep(bundle, table, CAPACITY, [1, 10])

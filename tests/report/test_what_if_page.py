@@ -41,6 +41,8 @@ def test_the_rows_are_those_of_the_document() -> None:
 
 
 def test_what_one_more_unit_is_worth_is_said_in_a_sentence() -> None:
+    asked = [Step(0.0, False, price=0.0), Step(8.0, False, price=-2.0)]
+    assert worth("a.quota", asked) == "a.quota asks for more: at 8 one more costs 2.00."
     assert worth(KEY, STEPS[:2]) == "At 1,000, as params have it, one more unit of decision.budget is worth 0.75."
     assert worth(KEY, STEPS).endswith("is worth 0.75; beyond 2,000 more is worth nothing.")
     assert worth("decision.caution", [replace(NONE, price=None)]) == "decision.caution is no limit, so it has no price."
