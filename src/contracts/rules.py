@@ -4,7 +4,7 @@ Every rule is known by its place in params.yaml (`interventions.arms.call.capaci
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -76,12 +76,18 @@ class Arm(Contacting):
 
 
 class Interventions(Section):
-    """The catalogue: the control and the arms, in the order in which tables list them; rules of channels and teams."""
+    """The catalogue: the control and the arms, by name whatever the order in the file; rules of channels and teams."""
 
     control: Name
     arms: dict[Name, Arm] = Field(min_length=1)
     channels: dict[str, Contacting] = Field(default_factory=dict)
     teams: dict[str, Sharing] = Field(default_factory=dict)
+
+    @field_validator("arms", "channels", "teams")
+    @classmethod
+    def _by_name(cls, named: dict[str, Any]) -> dict[str, Any]:
+        """Sort by name, so that no draw, tie or rounding hangs on the order of the file."""
+        return dict(sorted(named.items()))
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Interventions":
@@ -95,7 +101,7 @@ class Interventions(Section):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The control first, then the arms in catalogue order."""
+        """The control first, then the arms by name."""
         return (self.control, *self.arms)
 
     @property

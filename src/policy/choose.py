@@ -1,7 +1,7 @@
 """The arm of each stakeholder that maximises the total gain under the constraints.
 
 Without a binding limit it is the best arm of each; otherwise see `solve`. Ties between arms go to the control, then to
-the arm that stands first; ties between stakeholders to the smaller key.
+the arm that stands first, by name; ties between stakeholders to the smaller key.
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ HELD = Held(LOG, COST, MAY, Constraints(), np.zeros(4, dtype=int), np.zeros(4), 
 
 def test_arms_are_matched_by_name_and_charged_todays_cost():
     arms = {"control": "none", "arms": {"mail": {"cost": 3.0}, "visit": {"cost": 9.0}, "call": {"cost": 2.0}}}
-    champion = Champion(params(interventions=arms), (0.0, 10.0, 99.0, 20.0))
+    champion = Champion(params(interventions=arms), (0.0, 20.0, 10.0, 99.0))  # none, call, mail, visit
     found = incumbent(champion, DECISIONS, HELD, params(), 8)
     expected = [[0.0, 15.0, 9.0], [0.0, 15.0, np.nan], [0.0, 15.0, 9.0], [0.0, np.nan, 9.0]]
     np.testing.assert_array_equal(found.worth, expected)

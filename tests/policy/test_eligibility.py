@@ -25,7 +25,7 @@ PEOPLE = pd.DataFrame({
 
 def test_costs_by_number_and_by_column() -> None:
     matrix = costs(PEOPLE, catalogue(call=Arm(cost=25), visit=Arm(cost="visit_cost"), mail=Arm()))
-    assert matrix.tolist() == [[0, 25, 10, 0], [0, 25, 0, 0], [0, 25, 31.5, 0]]
+    assert matrix.tolist() == [[0, 25, 0, 10], [0, 25, 0, 0], [0, 25, 0, 31.5]], "arms by name"
 
 
 def test_a_cost_column_of_whole_numbers_is_money_too() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from rapport.contracts.errors import InputError
+from rapport.contracts.params import parse_params
 from rapport.contracts.schemas import assignments_schema
 from rapport.policy.choose import Choice, choose
 from rapport.policy.constraints import constraints_of
@@ -156,23 +157,18 @@ def test_a_further_rule_never_raises_the_value_and_more_budget_never_lowers_it(s
 
 @pytest.mark.parametrize("seed", range(3))
 def test_permuting_rows_or_arms_changes_nothing(seed: int) -> None:
-    """Rows: not a bit. Arms: plan and bound, but for the rounding of 120 rows; who explores what is drawn anew."""
+    """Not a bit, whoever is held out or explores."""
     table = ruled(120, seed)
     bundle = every_rule(120, 1, np.random.default_rng(seed + 2), holdout=0.1, exploration=0.2)
     first = decide(bundle, table)
     assignments_schema(ARMS).validate(first)  # reasons of the contract and no others among them
     turned = decide(bundle, table.sample(frac=1.0, random_state=seed))
     pd.testing.assert_frame_equal(turned, first, check_exact=True)
-    catalogue = bundle.params.interventions
-    backwards = catalogue.model_copy(update={"arms": dict(reversed(list(catalogue.arms.items())))})
-    moved = replace(bundle, params=bundle.params.model_copy(update={"interventions": backwards}))
-    for column in ("best_intervention", "gain_call", "gain_mail"):
-        pd.testing.assert_series_equal(decide(moved, table)[column], first[column])
-    calm = bundle.params.decision.model_copy(update={"exploration": 0.0})
-    plans = [deliberate(replace(each, params=each.params.model_copy(update={"decision": calm})), table).plan
-             for each in (bundle, moved)]  # fmt: skip
-    assert plans[1].bound == pytest.approx(plans[0].bound, rel=1e-6)
-    assert plans[1].value == pytest.approx(plans[0].value, rel=0.01)
+    document = bundle.params.model_dump(mode="json")
+    document["interventions"]["arms"] = dict(reversed(document["interventions"]["arms"].items()))
+    assert [*document["interventions"]["arms"]] != [*bundle.params.interventions.arms]
+    moved = decide(replace(bundle, params=parse_params(document)), table)
+    pd.testing.assert_frame_equal(moved, first, check_exact=True)
 
 
 # ---- draws ----
