@@ -62,7 +62,7 @@ def test_plan_refuses_what_is_no_number_or_key(project: Path) -> None:
     with inside(project):
         with pytest.raises(ParamsError, match=r"--values: expected numbers with commas between them; got '1;2'"):
             plan("decision.budget", "1;2", Path("out"))
-        with pytest.raises(ParamsError, match=r"expected one of the arms training, .*; got 'trainnig'"):
+        with pytest.raises(ParamsError, match=r"expected one of the arms discount, .*; got 'trainnig'"):
             plan("interventions.arms.trainnig.capacity", "1", Path("out"))
         assert not Path("out").exists()
 
