@@ -97,7 +97,8 @@ def test_the_gain_that_is_explained_is_the_arms_or_the_best_ones() -> None:
 def test_replaying_gives_the_same_whatever_the_order_of_the_population() -> None:
     bundle, table = told({"holdout": 0.1, "exploration": 0.2, "budget": 200.0}), crowd(120, 3)
     assignments = decide(bundle, table)
-    replay(bundle, table.sample(frac=1.0, random_state=1), assignments)
+    again = replay(bundle, table.sample(frac=1.0, random_state=1), assignments)
+    assert again.table["stakeholder_id"].tolist() == assignments["stakeholder_id"].tolist()
 
 
 @pytest.mark.parametrize(
