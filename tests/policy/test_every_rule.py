@@ -171,6 +171,22 @@ def test_permuting_rows_or_arms_changes_nothing(seed: int) -> None:
     pd.testing.assert_frame_equal(moved, first, check_exact=True)
 
 
+@pytest.mark.parametrize("rows", [7, 120])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_solver_finds_the_same_value_with_its_columns_turned_round(seed: int, rows: int) -> None:
+    """Catalogues turned round behind the params' back, which put arms in the order of their names."""
+    table = ruled(rows, seed)
+    bundle = every_rule(rows, 1, np.random.default_rng(seed + 2))
+    catalogue = bundle.params.interventions
+    backwards = catalogue.model_copy(update={"arms": dict(reversed(list(catalogue.arms.items())))})
+    moved = replace(bundle, params=bundle.params.model_copy(update={"interventions": backwards}))
+    found = [attempt(each, table) for each in (bundle, moved)]
+    assert (found[0] is None) == (found[1] is None)
+    if found[0] is not None and found[1] is not None:
+        assert found[1].plan.bound == pytest.approx(found[0].plan.bound, rel=1e-9)
+        assert found[1].plan.value == pytest.approx(found[0].plan.value, rel=1e-9)
+
+
 # ---- draws ----
 
 ROWS = 240
