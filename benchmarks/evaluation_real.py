@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rapport.contracts.params import Gate, Learner, Params, parse_params
 from rapport.evaluation.estimate import Estimate, clustered_mean
 from rapport.evaluation.gate import judge
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, OURS, Held, policies
+from rapport.evaluation.policies import CHAMPION, OURS, policies
 from rapport.evaluation.policy_value import (
     clipped,
     difference,

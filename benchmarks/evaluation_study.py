@@ -33,8 +33,9 @@ from rapport.contracts.params import Gate
 from rapport.evaluation.bootstrap import resampled
 from rapport.evaluation.estimate import Estimate, clustered_mean
 from rapport.evaluation.gate import Verdict, compare, judge
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, OURS, Held, chosen, policies
+from rapport.evaluation.policies import CHAMPION, OURS, chosen, policies
 from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
 from rapport.models.scores import doubly_robust_scores
 from rapport.policy.limits import Constraints

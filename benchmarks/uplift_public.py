@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 from rivals import LEARNERS, Task  # type: ignore[import-not-found]
 
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import OURS, Held, policies
+from rapport.evaluation.policies import OURS, policies
 from rapport.evaluation.policy_value import difference, doubly_robust
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.encoding import Encoding

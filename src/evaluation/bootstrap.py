@@ -6,17 +6,14 @@ from ..models.scores import FloatArray
 from .estimate import Estimate
 from .log import LoggedDecisions, checked_policy, importance
 from .policy_value import Method, charge, net_rows
+from .resample import percentile_interval, resamples
 
 
 def resampled(log: LoggedDecisions, policy: FloatArray, method: Method, seed: int, replicates: int = 200) -> Estimate:
     """Return the policy's net money per decision by `method` with a cluster bootstrap percentile interval.
 
-    Each replicate draws as many stakeholders as there are, with replacement, and all their rows (Field & Welsh 2007,
-    JRSS B 69), and computes the estimator anew; a sample in which no logged arm agrees with the policy is left out. The
-    se is the replicates' standard deviation. Undefined where the estimator is; one cluster gives a value alone.
-
-    Quantiles stand at (replicates + 1) p, without which a hundred replicates cover a point or two too little (Davison &
-    Hinkley 1997, "Bootstrap methods", ch. 2).
+    Each replicate computes the estimator anew; a sample in which no logged arm agrees with the policy is left out.
+    Undefined where the estimator is; one cluster gives a value alone.
 
     Args:
         log: the decisions.
@@ -28,22 +25,14 @@ def resampled(log: LoggedDecisions, policy: FloatArray, method: Method, seed: in
     Raises:
         ValueError: as in `policy_value.net_rows`, or `replicates` is below 2.
     """
-    if replicates < 2:
-        raise ValueError(f"replicates: expected at least 2; got {replicates}")
     rows = net_rows(method, log, policy)
-    n, clusters = len(log.value), int(log.cluster.max()) + 1
+    drawn = resamples(log.cluster, seed, replicates)
     if rows is None:
-        return Estimate.undefined(n)
-    if clusters < 2:
-        return Estimate(float(rows.mean()), None, None, None, n)
+        return Estimate.undefined(len(log.value))
     ratio = method == "snips"
     totals = _ratio_totals(log, checked_policy("policy", policy, log.mu.shape)) if ratio else _totals(log, rows)
-    rng, draws = np.random.default_rng(seed), []
-    for _ in range(replicates):
-        sums = totals.T @ np.bincount(rng.integers(clusters, size=clusters), minlength=clusters)
-        draws += [_value(sums)] if sums[1] > 0 else []
-    low, high = np.quantile(draws, [0.025, 0.975], method="weibull")
-    return Estimate(float(rows.mean()), float(low), float(high), float(np.std(draws, ddof=1)), n)
+    draws = np.array([_value(totals.T @ times) for times in drawn])
+    return percentile_interval(float(rows.mean()), draws, len(rows))
 
 
 def _totals(log: LoggedDecisions, rows: FloatArray) -> FloatArray:
@@ -59,5 +48,8 @@ def _ratio_totals(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
 
 
 def _value(sums: FloatArray) -> float:
+    """The estimate from sums over a sample; NaN where no logged arm of it agrees with the policy."""
+    if sums[1] <= 0:
+        return float("nan")
     value = sums[0] / sums[1]
     return float(value if len(sums) == 2 else value - sums[2] / sums[3])

@@ -1,9 +1,9 @@
-"""Churn risk looked at in parts: by kind, by time of the relationship, by audited attributes, and by horizon.
+"""Churn risk looked at in parts: by kind, segment, time of the relationship and audited attributes, and by horizon.
 
 A mean may hide that some are ranked no better than by chance, or that risks of some are too high throughout.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,10 @@ import pandas as pd
 from ..contracts.params import Params
 from .calibration import calibration_table, expected_calibration_error
 from .estimate import cluster_codes, clustered_mean
+from .groups import OTHERS, attribute_groups, bands, groups
 from .ranking import auc
-from .slices import bands
 
 TENURE_DAYS = (90, 365, 1095)  # borders of the bands
-MOST_VALUES = 12  # of an audited attribute; the rarer ones are one slice
 LEAST_OF_EACH = 10  # leavers and stayers below which a slice's ranking is not judged
 
 
@@ -25,7 +24,7 @@ def churn_slices(rows: pd.DataFrame, slices: pd.DataFrame, params: Params) -> li
 
     Args:
         rows: stakeholder_id, churned and churn_risk, n rows.
-        slices: text columns in the same order, each parting the rows by its values; missing is a value too.
+        slices: text columns in the same order, each parting the rows by its values.
         params: seed and bootstrap replicates.
 
     Returns:
@@ -34,8 +33,8 @@ def churn_slices(rows: pd.DataFrame, slices: pd.DataFrame, params: Params) -> li
     """
     found = []
     for by in slices.columns:
-        for value, part in _values(slices[by]):
-            mine = rows[(part == value).to_numpy()]
+        for value in _values(slices[by]):
+            mine = rows[(slices[by] == value).to_numpy()]
             found.append({"by": str(by), "value": value, **_quality(mine, params)})
     return found
 
@@ -60,38 +59,25 @@ def curve_scorecard(rows: pd.DataFrame, params: Params) -> list[dict[str, Any]]:
     return found
 
 
-def slice_columns(ids: pd.Series, as_of: pd.Series, stakeholders: pd.DataFrame, params: Params) -> pd.DataFrame:
-    """Return kind, band of tenure and the attributes of `features.audit_only` as text, one row for each id.
+def slice_columns(ids: pd.Series, as_of: pd.Series, people: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Return the groups by kind, band of tenure, segment and audited attributes, one row for each id.
 
     Args:
         ids, as_of: of the held-out rows, as_of without a zone in UTC.
-        stakeholders: canonical.
-        params: features.
+        people: canonical stakeholders.
+        params: kpis and features.
     """
-    mine = stakeholders.set_index("stakeholder_id").loc[ids]
-    tenure = (as_of.to_numpy() - mine["since"].dt.tz_localize(None).to_numpy()) / np.timedelta64(1, "D")
-    columns = {"kind": mine["kind"], "tenure": bands(tenure, TENURE_DAYS, "days")}
-    for name in params.features.audit_only:
-        columns[name] = mine[name]
-    text = {name: pd.Series(np.asarray(each), dtype=object) for name, each in columns.items()}
-    return pd.DataFrame({name: _as_text(each) for name, each in text.items()})
+    since = people.set_index("stakeholder_id").loc[ids, "since"].dt.tz_localize(None)
+    tenure = (as_of.to_numpy() - since.to_numpy()) / np.timedelta64(1, "D")
+    columns = attribute_groups(ids, people, params)
+    columns.insert(1, "tenure", groups(pd.Series(bands(tenure, TENURE_DAYS, "days"))))
+    return columns
 
 
-def _as_text(values: pd.Series) -> pd.Series:
-    """Return values as text; numbers of many values in quarters."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum():
-        borders = np.unique(np.quantile(numbers.dropna(), [0.25, 0.5, 0.75]))
-        return pd.Series(bands(numbers.to_numpy(dtype=float), borders.tolist(), ""))
-    return values.map(str, na_action="ignore").fillna("missing").astype("str")
-
-
-def _values(column: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Yield (value, the column with rare values as one) by falling number of rows, then by name."""
-    counts = column.value_counts()
-    frequent = sorted(counts.index, key=lambda value: (-counts[value], value))[:MOST_VALUES]
-    part = column.where(column.isin(frequent), "others")
-    yield from ((value, part) for value in [*frequent, *(["others"] if len(counts) > MOST_VALUES else [])])
+def _values(column: pd.Series) -> list[str]:
+    """Return the groups by falling number of rows, then by name, those of the others last."""
+    rows = column.value_counts()
+    return sorted(rows.index, key=lambda value: (value == OTHERS, -rows[value], value))
 
 
 def _quality(rows: pd.DataFrame, params: Params) -> Mapping[str, Any]:

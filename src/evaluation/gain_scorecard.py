@@ -11,8 +11,9 @@ from ..contracts.params import Params
 from ..models.scores import doubly_robust_scores
 from .budget_curves import budget_grid, value_per_budget
 from .gain_calibration import expected_gain_error, gain_line, gain_table, promises
-from .policies import Held, chosen
-from .slices import groups, slices
+from .held import Held
+from .policies import chosen
+from .slices import slices
 from .uplift_ranking import gained_by, ranking_figures
 
 BUDGETS = 5
@@ -52,14 +53,14 @@ def group_scorecard(held: Held, attributes: pd.DataFrame, names: tuple[str, ...]
 
     Args:
         held: n out-of-fold decisions.
-        attributes: of the same rows, a column each.
+        attributes: groups of the same rows, a column for each attribute.
         names: of the arms.
     """
     policy, _ = chosen(held.worth, held.log.cost, held.constraints)
     predicted = (policy * np.nan_to_num(held.worth)).sum(axis=1)
 
     def of(column: pd.Series) -> list[Mapping[str, Any]]:
-        found = slices(held.log, policy, predicted, groups(column).to_numpy(dtype=object), names)
+        found = slices(held.log, policy, predicted, column.to_numpy(dtype=object), names)
         return [each.as_dict() for each in found]
 
     return {str(name): of(attributes[name]) for name in attributes.columns}

@@ -11,7 +11,7 @@ from ..contracts.params import Params
 from ..models.bundle import Bundle
 from ..policy.constraints import constraints_of
 from ..policy.limits import Constraints
-from .policies import Held
+from .held import Held
 
 _NO_REFRESH = {"clock", "source", "kpis", "gate", "registry", "engine", "memory_gb", "threads"}
 

@@ -5,6 +5,9 @@ import math
 import pandas as pd
 from scipy.stats import norm
 
+from ..contracts.rules import Interventions
+from ..policy.eligibility import costs, eligible
+
 
 def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 0.05) -> int:
     """Return the stakeholders needed per arm, the control included, to tell a mean gain from zero.
@@ -28,6 +31,19 @@ def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 
         raise ValueError(f"gain: expected above 0; got {gain}")
     z = norm.ppf(1 - level / 2) + norm.ppf(power)
     return math.ceil(2 * (float(z) * value_sd / gain) ** 2)
+
+
+def pilot_of(value: pd.Series, population: pd.DataFrame, interventions: Interventions) -> dict[str, float]:
+    """Return the pilot that finds a gain as large as the highest cost of an arm.
+
+    Args:
+        value: outcomes' value in money of a snapshot's stakeholders.
+        population: stakeholders of today, with the columns of costs.
+        interventions: the arms.
+    """
+    may = eligible(population["kind"], interventions)
+    dearest = float(costs(population, interventions, may).max(initial=0.0))
+    return propose_pilot(value, dearest, len(interventions.names))
 
 
 def propose_pilot(value: pd.Series, dearest: float, arms: int) -> dict[str, float]:

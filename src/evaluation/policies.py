@@ -1,46 +1,21 @@
 """The policies compared on the logged decisions: ours, the baselines within our limits, and the champion's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..models.scores import doubly_robust_scores
 from ..policy.choose import choose
 from ..policy.limits import Constraints, InfeasibleError
 from .baselines import best_single_arm, nobody, random, response_ranking, risk_ranking
+from .held import Floats, Held
 from .limits import cut_to_limits, thinned_to_limits
-from .log import LoggedDecisions
 
-Floats = NDArray[np.float64]
 Ranking = Callable[..., Floats]
 OURS = "rapport"
 CURRENT = "current_policy"
 CHAMPION = "champion"
-
-
-@dataclass(frozen=True)
-class Held:
-    """Out-of-fold decisions as arrays.
-
-    Attributes:
-        log: value, arm, propensities, cost, mu and stakeholders.
-        worth: out-of-fold gain net of cost, less caution, shape (n, arms), NaN where unknown or not eligible.
-        eligible: by the rules, as if all were decided today, shape (n, arms).
-        constraints: of the assignment, in proportion to these decisions.
-        fold: shape (n,).
-        churn_risk: shape (n,).
-        propensity_logged: whether the log held the propensity, shape (n,).
-    """
-
-    log: LoggedDecisions
-    worth: Floats
-    eligible: NDArray[np.bool_]
-    constraints: Constraints
-    fold: NDArray[np.int64]
-    churn_risk: Floats
-    propensity_logged: NDArray[np.bool_]
 
 
 def chosen(worth: Floats, cost: Floats, constraints: Constraints) -> tuple[Floats, list[str]]:

@@ -13,9 +13,10 @@ import numpy as np
 from ..models.logged import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
+from .held import Floats, Held
 from .incumbent import Incumbent
 from .log import LoggedDecisions, Overlap, overlap
-from .policies import CHAMPION, CURRENT, OURS, Floats, Held, chosen, policies
+from .policies import CHAMPION, CURRENT, OURS, chosen, policies
 from .policy_value import clipped, difference, direct, doubly_robust, ipw, logged_policy, snips, switch
 from .promise import gain_per_treated
 

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from ..models.scores import FloatArray, IntArray, checked_array
 from .calibration import checked_label
 from .estimate import Estimate, cluster_codes
+from .resample import percentile_interval, resamples
 
 
 def auc(label: NDArray[Any], score: FloatArray, cluster: NDArray[Any], seed: int, replicates: int = 200) -> Estimate:
     """Return the area under the ROC curve with a cluster bootstrap percentile interval.
 
     AUC = P(score of a random positive > score of a random negative) + ½ P(equal) (Hanley & McNeil 1982,
-    Radiology 143). Each replicate draws as many stakeholders as there are, with replacement, and all their
-    rows (Field & Welsh 2007, JRSS B 69); a replicate without both classes is left out. The se is the
-    replicates' standard deviation.
+    Radiology 143). A replicate without both classes is left out.
 
     Args:
         label: 0 or 1 (or bool), shape (n,).
@@ -35,7 +34,7 @@ def auc(label: NDArray[Any], score: FloatArray, cluster: NDArray[Any], seed: int
     0.875
     """
     value, draws = _ranked(label, score, cluster, seed, replicates)
-    return _estimate(value, draws, len(label))
+    return _interval(value, draws, len(label))
 
 
 def auc_difference(label: NDArray[Any], score: FloatArray, other: FloatArray, cluster: NDArray[Any], seed: int,
@@ -50,18 +49,7 @@ def auc_difference(label: NDArray[Any], score: FloatArray, other: FloatArray, cl
     """
     value, draws = _ranked(label, score, cluster, seed, replicates)
     other_value, other_draws = _ranked(label, other, cluster, seed, replicates)
-    return _estimate(value - other_value, draws - other_draws, len(label))
-
-
-def _estimate(value: float, draws: FloatArray, n: int) -> Estimate:
-    """Return value, percentile interval and se of replicates; a replicate without both classes is NaN and left out."""
-    if np.isnan(value):
-        return Estimate.undefined(n)
-    draws = draws[~np.isnan(draws)]
-    if len(draws) < 2:
-        return Estimate(value, None, None, None, n)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), float(draws.std(ddof=1)), n)
+    return _interval(value - other_value, draws - other_draws, len(label))
 
 
 def _ranked(
@@ -74,17 +62,17 @@ def _ranked(
     label = checked_label(label)
     n = len(label)
     score, codes = checked_array("score", score, (n,)), cluster_codes(cluster, n)
-    if replicates < 2:
-        raise ValueError(f"replicates: expected at least 2; got {replicates}")
     order = np.argsort(score, kind="stable")
-    label, score, codes = label[order], score[order], codes[order]
+    label, score, by_score = label[order], score[order], codes[order]
     starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])
-    rng, clusters = np.random.default_rng(seed), int(codes.max()) + 1
-    draws = np.empty(replicates if clusters > 1 else 0)
-    for index in range(len(draws)):
-        times = np.bincount(rng.integers(clusters, size=clusters), minlength=clusters).astype(np.float64)
-        draws[index] = _weighted_auc(label, times[codes], starts)
-    return _weighted_auc(label, np.ones(n), starts), draws
+    draws = [
+        _weighted_auc(label, times[by_score].astype(float), starts) for times in resamples(codes, seed, replicates)
+    ]
+    return _weighted_auc(label, np.ones(n), starts), np.array(draws)
+
+
+def _interval(value: float, draws: FloatArray, n: int) -> Estimate:
+    return Estimate.undefined(n) if np.isnan(value) else percentile_interval(value, draws, n)
 
 
 def _weighted_auc(label: FloatArray, weight: FloatArray, starts: IntArray) -> float:

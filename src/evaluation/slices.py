@@ -6,11 +6,9 @@ them out by schema); `proxies` tells whether other columns stand in for them.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..models.scores import FloatArray
@@ -18,9 +16,6 @@ from .estimate import Estimate, cluster_codes, clustered_mean
 from .log import LoggedDecisions
 from .policy_value import doubly_robust
 from .uplift_ranking import gained_by
-
-LEAST_ROWS = 30  # of a group of its own
-OTHERS, UNKNOWN = "others", "unknown"
 
 
 @dataclass(frozen=True)
@@ -47,33 +42,6 @@ class Slice:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain Python numbers, ready for JSON."""
         return asdict(self)
-
-
-def groups(attribute: pd.Series) -> pd.Series:
-    """Return each row's group as text: values of text, bands of numbers of more than ten values; rare ones together.
-
-    The bands part the numbers at their quartiles; equal numbers are never parted.
-
-    >>> groups(pd.Series(["a"] * 30 + ["b"] * 30 + ["c", None])).value_counts().to_dict()
-    {'a': 30, 'b': 30, 'others': 2}
-    """
-    if pd.api.types.is_numeric_dtype(attribute) and attribute.nunique() > 10:
-        numbers = attribute.to_numpy(dtype=float, na_value=np.nan)
-        borders = np.unique(np.nanquantile(numbers, [0.25, 0.5, 0.75]))
-        named = pd.Series(bands(numbers, borders, ""), attribute.index).where(attribute.notna(), UNKNOWN)
-    else:
-        named = attribute.astype("object").map(lambda value: UNKNOWN if pd.isna(value) else str(value))
-    rows = named.value_counts()
-    return named.where(named.map(rows) >= LEAST_ROWS, OTHERS)
-
-
-def bands(numbers: np.ndarray, borders: Any, unit: str) -> np.ndarray:
-    """Return the band of each number as text, `missing` without one."""
-    edges = [f"{each:g}" for each in borders]
-    names = [f"below {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges)), f"{edges[-1]} on"]
-    names = [f"{name} {unit}".strip() for name in names]
-    at = np.searchsorted(np.asarray(borders, dtype=float), numbers, side="right")
-    return np.where(np.isnan(numbers), "missing", np.array(names, dtype=object)[at])
 
 
 def slices(log: LoggedDecisions, policy: FloatArray, predicted: FloatArray, group: NDArray[Any],

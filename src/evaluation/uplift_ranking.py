@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ..models.scores import FloatArray, checked_array, doubly_robust_scores
 from .estimate import Estimate, cluster_codes
 from .log import LoggedDecisions, checked_policy
+from .resample import percentile_interval, resamples
 
 
 def gained_by(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
@@ -91,8 +92,7 @@ def ranking_figures(gained: FloatArray, priority: FloatArray, cluster: NDArray[A
                     replicates: int = 200) -> dict[str, Estimate]:  # fmt: skip
     """Return every figure of a ranking with its cluster bootstrap percentile interval.
 
-    Each replicate draws as many stakeholders as there are, with replacement, and all their rows; copies of a row are
-    ties. One cluster alone has no interval.
+    Copies of a row in a replicate are ties. One cluster alone has no interval.
 
     Args:
         gained, priority: as in `auuc`.
@@ -103,20 +103,12 @@ def ranking_figures(gained: FloatArray, priority: FloatArray, cluster: NDArray[A
     Returns:
         auuc, qini, autoc, uplift_at_10 and uplift_at_30 (percent of the rows).
     """
-    if replicates < 2:
-        raise ValueError(f"replicates: expected at least 2; got {replicates}")
-    codes = cluster_codes(cluster, len(gained))
-    value, clusters = _figures(_ordered(gained, priority)), int(codes.max()) + 1
-    if clusters < 2:
-        return {name: Estimate(value[at], None, None, None, len(codes)) for at, name in enumerate(_FIGURES)}
-    rng, draws = np.random.default_rng(seed), np.empty((replicates, len(_FIGURES)))
-    for at in range(replicates):
-        times = np.bincount(rng.integers(clusters, size=clusters), minlength=clusters)[codes]
-        draws[at] = _figures(_ordered(np.repeat(gained, times), np.repeat(priority, times)))
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0, method="weibull")
-    spread = draws.std(axis=0, ddof=1)
-    return {name: Estimate(value[at], float(low[at]), float(high[at]), float(spread[at]), len(codes))
-            for at, name in enumerate(_FIGURES)}  # fmt: skip
+    codes, value = cluster_codes(cluster, len(gained)), _figures(_ordered(gained, priority))
+    draws = np.full((replicates, len(_FIGURES)), np.nan)
+    for at, times in enumerate(resamples(codes, seed, replicates)):
+        copies = times[codes]
+        draws[at] = _figures(_ordered(np.repeat(gained, copies), np.repeat(priority, copies)))
+    return {name: percentile_interval(value[at], draws[:, at], len(codes)) for at, name in enumerate(_FIGURES)}
 
 
 def _ordered(gained: FloatArray, priority: FloatArray) -> FloatArray:

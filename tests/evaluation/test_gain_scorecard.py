@@ -9,8 +9,8 @@ import pytest
 
 from rapport.contracts.params import parse_params
 from rapport.evaluation.gain_scorecard import BUDGETS, best_arms, gain_scorecard, group_scorecard
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import Held
 from rapport.evaluation.policy_value import difference, logged_policy
 from rapport.evaluation.uplift_ranking import gained_by, qini
 from rapport.policy.limits import Constraints

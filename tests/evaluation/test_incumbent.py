@@ -8,9 +8,9 @@ import pytest
 
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
+from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import incumbent, is_refresh, not_learned_from
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import Held
 from rapport.models.bundle import Predictions
 from rapport.policy.limits import Constraints
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, Held, chosen, policies
+from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, chosen, policies
 from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import difference, doubly_robust
 from rapport.policy.limits import Constraints

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import OURS, Held, policies
+from rapport.evaluation.policies import OURS, policies
 from rapport.evaluation.policy_scorecard import policy_scorecard
 from rapport.policy.limits import Constraints, at_least, at_most
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.special import expit
 
 from rapport.contracts.params import Params, parse_params
+from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import Held
 from rapport.evaluation.policy_scorecard import policy_scorecard
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.evaluation.scorecard import churn_scorecard

@@ -1,14 +1,13 @@
-"""Groups by hand, and slices that are the estimators on the group's own rows."""
+"""Slices are the estimators on the group's own rows."""
 
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policy_value import difference, doubly_robust
-from rapport.evaluation.slices import LEAST_ROWS, OTHERS, UNKNOWN, groups, slices
+from rapport.evaluation.slices import slices
 
 NAMES = ("none", "call")
 
@@ -44,19 +43,3 @@ def test_slices_are_the_estimators_on_the_groups_rows(log):
     assert second.treated["call"].low < 0.75 < second.treated["call"].high
     assert second.gain.low > 0 > first.gain.high
     assert json.loads(json.dumps(first.as_dict(), allow_nan=False))["group"] == "a"
-
-
-def test_groups_of_text_and_flags():
-    found = groups(pd.Series(["x"] * LEAST_ROWS + ["y"] * (LEAST_ROWS - 1) + [None] * LEAST_ROWS))
-    assert found.value_counts().to_dict() == {"x": LEAST_ROWS, UNKNOWN: LEAST_ROWS, OTHERS: LEAST_ROWS - 1}
-    assert set(groups(pd.Series([True, False] * 50))) == {"True", "False"}
-    assert set(groups(pd.Series([1, 2] * 50))) == {"1", "2"}
-
-
-def test_groups_of_numbers_are_bands_between_quartiles():
-    found = groups(pd.Series([*range(1, 202), *[np.nan] * 40]))
-    names = ["below 51", "51 to 101", "101 to 151", "151 on"]
-    assert found[:201].tolist() == [*(name for name in names for _ in range(50)), names[-1]]
-    assert set(found[201:]) == {UNKNOWN}
-    uneven = groups(pd.Series([0.0] * 300 + list(np.linspace(1, 2, 100))))
-    assert uneven.value_counts().to_dict() == {"0 to 0.25": 300, "0.25 on": 100}  # no quarter is named that is none

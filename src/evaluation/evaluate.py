@@ -1,0 +1,97 @@
+"""The evaluation of a run as a whole, from out-of-fold predictions only: metrics, groups, and what has changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..contracts.params import Params
+from ..models.bundle import Bundle
+from ..models.churn_rows import under_control
+from .change import outcome_change, score_drift
+from .churn_slices import churn_slices, curve_scorecard, slice_columns
+from .gain_scorecard import gain_scorecard, group_scorecard
+from .groups import attribute_groups
+from .held import Held, held_out
+from .incumbent import incumbent
+from .pilot import pilot_of
+from .policy_scorecard import policy_scorecard
+from .proxies import proxies
+from .scorecard import churn_scorecard
+from .staleness import staleness
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training left to be judged, and what it is judged by.
+
+    Attributes:
+        params: today's.
+        bundle: of the training.
+        champion: to be beaten; None where there is none.
+        split: how the rows of `churn` were held out, in words.
+        churn, curve, uplift: out-of-fold rows; `uplift` is empty where there were too few decisions to learn from.
+        decisions, snapshots, population: feature tables; `decisions` in the order of `uplift`.
+        people: canonical stakeholders.
+    """
+
+    params: Params
+    bundle: Bundle
+    champion: Bundle | None
+    split: str
+    churn: pd.DataFrame
+    curve: pd.DataFrame
+    uplift: pd.DataFrame
+    decisions: pd.DataFrame
+    snapshots: pd.DataFrame
+    population: pd.DataFrame
+    people: pd.DataFrame
+
+
+def evaluate(run: TrainedRun) -> dict[str, Any]:
+    """Return the documents `metrics`, `groups` and `change`, JSON-ready."""
+    held = None
+    if not run.uplift.empty:
+        held = held_out(run.uplift, run.decisions, run.params, len(run.population))
+    return {"metrics": _metrics(run, held), "groups": _groups(run, held), "change": _change(run, held)}
+
+
+def _metrics(run: TrainedRun, held: Held | None) -> dict[str, Any]:
+    """Return the quality of churn risk, and of the policy or else the pilot that would let one be learned."""
+    parts = slice_columns(run.churn["stakeholder_id"], run.churn["as_of"], run.people, run.params)
+    churn = {
+        "split": run.split,
+        **churn_scorecard(run.churn, run.params),
+        "curve": curve_scorecard(run.curve, run.params),
+        "slices": churn_slices(run.churn, parts, run.params),
+    }
+    if held is None:
+        return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
+    rival = None
+    if run.champion is not None:
+        rival = incumbent(run.champion, run.decisions, held, run.params, len(run.population))
+    scores = policy_scorecard(held, run.params.interventions.names, rival)
+    gains = gain_scorecard(held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
+    return {"churn": churn, "uplift": {**scores, "gains": gains}}
+
+
+def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
+    """Return the policy by kind, segment and audited attributes, and what stands in for the latter."""
+    if held is None:
+        return {"slices": {}, "proxies": {}}
+    ids = run.decisions["stakeholder_id"]
+    attributes = attribute_groups(ids, run.people, run.params)
+    audited = attributes[[name for name in run.params.features.audit_only if name in attributes]]
+    found = proxies(run.bundle, run.decisions, audited, run.params.evaluation.bootstrap)
+    return {"slices": group_scorecard(held, attributes, run.params.interventions.names), "proxies": found}
+
+
+def _change(run: TrainedRun, held: Held | None) -> dict[str, Any]:
+    """Return drift of scores and outcomes, and how churn risk ages."""
+    bundle, untouched = run.bundle, run.snapshots[under_control(run.snapshots)].reset_index(drop=True)
+    old = staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params.clock.horizon_days,
+                    bundle.params.evaluation.bootstrap)  # fmt: skip
+    risks = run.churn["churn_risk"].to_numpy(dtype=float)
+    scores = score_drift(bundle, risks, held, run.population)
+    return {"scores": scores, "outcomes": outcome_change(untouched), "staleness": old}

@@ -1,0 +1,75 @@
+"""The logged decisions with their out-of-fold predictions, as arrays under today's rules and costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..contracts.errors import ArtifactError
+from ..contracts.params import Params
+from ..policy.constraints import constraints_of
+from ..policy.eligibility import costs, expected_costs
+from ..policy.limits import Constraints
+from ..policy.rules import permitted, rules_of
+from .log import LoggedDecisions, clusters
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Out-of-fold decisions as arrays.
+
+    Attributes:
+        log: value, arm, propensities, cost, mu and stakeholders.
+        worth: out-of-fold gain net of cost, less caution, shape (n, arms), NaN where unknown or not eligible.
+        eligible: by the rules, as if all were decided today, shape (n, arms).
+        constraints: of the assignment, in proportion to these decisions.
+        fold: shape (n,).
+        churn_risk: shape (n,).
+        propensity_logged: whether the log held the propensity, shape (n,).
+    """
+
+    log: LoggedDecisions
+    worth: Floats
+    eligible: NDArray[np.bool_]
+    constraints: Constraints
+    fold: NDArray[np.int64]
+    churn_risk: Floats
+    propensity_logged: NDArray[np.bool_]
+
+
+def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, population: int) -> Held:
+    """Return the decisions that were predicted out of fold.
+
+    Args:
+        rows: out-of-fold predictions of n decisions, as training makes them.
+        decisions: features and keys of the same decisions in the same order.
+        params: today's rules, costs and limits.
+        population: stakeholders for whom the limits are meant.
+
+    Raises:
+        ArtifactError: the two tables are of different decisions.
+    """
+    if not rows["decision_id"].equals(decisions["decision_id"]):
+        raise ArtifactError("out-of-fold predictions", "those of the decisions in data/features, in their order",
+                            "others", "run `dvc repro`")  # fmt: skip
+    names = params.interventions.names
+    success = {kind: _by_arm(rows, kind, names) for kind in params.interventions.successes}
+    cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
+    may = permitted(rules_of(decisions.assign(as_of=params.clock.as_of, opted_out=False), params), cost.shape)[1]
+    log = LoggedDecisions(rows["value"].to_numpy(dtype=float), rows["arm"].to_numpy(dtype=np.int64),
+                          rows["propensity"].to_numpy(dtype=float), cost, _by_arm(rows, "mu", names),
+                          clusters(decisions, params.decision.one_per))  # fmt: skip
+    caution = params.decision.caution * _by_arm(rows, "effect_se", names) if params.decision.caution else 0.0
+    worth = np.where(may, _by_arm(rows, "effect", names) - cost - caution, np.nan)
+    worth[:, 0] = 0.0
+    constraints = constraints_of(decisions, params, len(decisions) / max(population, 1))
+    return Held(log, worth, may, constraints, rows["fold"].to_numpy(dtype=np.int64),
+                rows["churn_risk"].to_numpy(dtype=float), rows["propensity_logged"].to_numpy(dtype=bool))  # fmt: skip
+
+
+def _by_arm(rows: pd.DataFrame, name: str, arms: tuple[str, ...]) -> Floats:
+    """Return the columns of a prediction, one for each arm, shape (n, arms)."""
+    return rows[[f"{name}_{arm}" for arm in arms]].to_numpy(dtype=float)

@@ -1,0 +1,29 @@
+"""Scores of rows by boosted trees that learned from other stakeholders, for checks that need a model of their own."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.boosting import Training, fit_booster, predict
+from ..models.scores import FloatArray, IntArray
+
+MOST_ROWS = 20_000  # that a fold's trees learn from
+
+
+def scored_by_others(X: NDArray[np.float32], label: NDArray[np.bool_], learnt: NDArray[np.bool_],
+                     tested: NDArray[np.bool_], fold: IntArray, training: Training) -> FloatArray:  # fmt: skip
+    """Return scores of the tested rows by trees of the learnt rows of other folds; a single class scores alike.
+
+    Args:
+        X: features, shape (n, p).
+        label: shape (n,).
+        learnt, tested: which rows, shape (n,).
+        fold: of each row's stakeholder, shape (n,).
+        training: how trees are grown.
+    """
+    score = np.zeros(len(X))
+    for k in range(training.learner.folds):
+        others, inside = np.flatnonzero(learnt & (fold != k))[:MOST_ROWS], tested & (fold == k)
+        if len(others) and 0 < label[others].mean() < 1 and inside.any():
+            booster = fit_booster(X[others], label[others].astype(np.float64), training, "binary")
+            score[inside] = predict(booster, X[inside], training.threads)
+    return score[tested]

@@ -1,0 +1,44 @@
+"""Churn risk of an earlier time, asked about now: a world that turns, outcomes not yet known, people held out."""
+
+import numpy as np
+
+from instants import TRAINING, snapshots
+from rapport.evaluation.other_people import MOST_ROWS
+from rapport.evaluation.staleness import staleness
+
+
+def test_a_world_that_turns_makes_old_models_worthless():
+    X, rows = snapshots(np.random.default_rng(99), people=1500)
+    found = staleness(X, rows, TRAINING, 90, 50)
+    assert [each["age_days"] for each in found] == [90, 180]
+    assert all(each["auc"]["low"] > 0.65 for each in found)
+    turned = X.copy()
+    turned[:1500] *= -1  # what use means is turned round in the oldest instant
+    ages = {each["age_days"]: each["auc"] for each in staleness(turned, rows, TRAINING, 90, 50)}
+    assert ages[90]["low"] > 0.65
+    assert ages[180]["high"] < 0.35
+
+
+def test_instants_whose_horizon_was_not_over_are_no_models():
+    X, rows = snapshots(np.random.default_rng(99))
+    assert [each["age_days"] for each in staleness(X, rows, TRAINING, 91, 50)] == [180]
+    assert staleness(X, rows, TRAINING, 181, 50) == []
+
+
+def test_a_model_is_never_tested_on_its_own_people():
+    # churn is a coin that each person keeps for ever; only a model that saw the person could tell
+    rng = np.random.default_rng(100)
+    X, rows = snapshots(rng)
+    person = rng.normal(size=600)
+    coin = rng.random(600) < 0.5
+    X = np.tile(person, 3)[:, None].astype(np.float32)
+    rows["churned"] = np.tile(coin, 3)
+    for each in staleness(X, rows, TRAINING, 90, 50):
+        assert each["auc"]["low"] < 0.5 < each["auc"]["high"]
+
+
+def test_a_single_class_ranks_nobody():
+    X, rows = snapshots(np.random.default_rng(101))
+    rows.loc[rows["as_of"] < rows["as_of"].max(), "churned"] = False
+    assert [each["auc"]["value"] for each in staleness(X, rows, TRAINING, 90, 50)] == [0.5, 0.5]
+    assert MOST_ROWS > 1000
