@@ -15,11 +15,12 @@ from rapport.contracts.params import Gate, Learner, Params, parse_params
 from rapport.evaluation.estimate import Estimate, clustered_mean
 from rapport.evaluation.gate import judge
 from rapport.evaluation.held import Held
+from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, OURS, policies
+from rapport.evaluation.policies import CHAMPION
+from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import (
     clipped,
-    difference,
     direct,
     doubly_robust,
     ipw,
@@ -171,7 +172,7 @@ def verdicts(trial: Trial, splits: int) -> dict[str, object]:
         champion = int(np.argmax([logged.money[logged.arm == a].mean() for a in range(len(trial.arms))]))
         for name, effect in effects.items():
             gains = {
-                at: _gains(trial.held(rows, value[at][0], np.nan_to_num(effect[at])), champion)
+                at: _gains(trial.held(rows, value[at][0], np.nan_to_num(effect[at])), trial.arms, champion)
                 for at, rows in (("judged", judged), ("fresh", fresh))
             }
             verdict, again = judge(gains["judged"], CHAMPION, 1, Gate()), judge(gains["fresh"], CHAMPION, 1, Gate())
@@ -186,11 +187,12 @@ def verdicts(trial: Trial, splits: int) -> dict[str, object]:
     return {name: _summary(each) for name, each in found.items()}
 
 
-def _gains(held: Held, champion: int) -> dict[str, Estimate]:
-    compared, _ = policies(held)
-    compared[CHAMPION] = np.eye(held.worth.shape[1])[np.full(len(held.worth), champion)]
-    found = {name: difference(held.log, compared[OURS], policy) for name, policy in compared.items() if name != OURS}
-    return found | {"current_policy": difference(held.log, compared[OURS], None)}
+def _gains(held: Held, names: tuple[str, ...], champion: int) -> dict[str, Estimate]:
+    """Return our gain over every rival; the champion gives everyone one arm and has learned from none of these rows."""
+    arms = held.worth.shape[1]
+    view = np.tile(np.where(np.arange(arms) == champion, float(champion > 0), 0.0), (len(held.worth), 1))
+    rival = Incumbent(view, np.ones(len(view), dtype=bool), Constraints())
+    return gains_over_rivals(policy_scorecard(held, names, rival))
 
 
 def _summary(splits: list[dict[str, object]]) -> dict[str, object]:

@@ -31,16 +31,18 @@ from sklearn.linear_model import LogisticRegression
 
 from rapport.contracts.params import Gate
 from rapport.evaluation.bootstrap import resampled
-from rapport.evaluation.estimate import Estimate, clustered_mean
+from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.gate import Verdict, compare, judge
 from rapport.evaluation.held import Held
+from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, OURS, chosen, policies
+from rapport.evaluation.policies import CHAMPION
+from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
-from rapport.models.scores import doubly_robust_scores
 from rapport.policy.limits import Constraints
 
 GATE = Gate()
+NAMES = tuple(f"arm {at}" for at in range(ARMS))
 PEOPLE, LOOKS, WORLDS = 200, 3, 1000
 DIFFERENT = World(level=(6.0, 5.0, 4.0), spread=12.0, cost=3.0)
 NULLS = {
@@ -54,14 +56,7 @@ Views = Callable[[list[Draw], np.random.Generator], tuple[Floats, Floats]]
 
 def gains(data: Held, champion: Floats, fresh: np.ndarray) -> dict[str, Estimate]:
     """Return the challenger's paired gain over every rival, over the champion on fresh rows only."""
-    log, compared = data.log, policies(data)[0]
-    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu) - log.cost
-    rows = {name: (policy * net).sum(axis=1) for name, policy in compared.items()}
-    found = {name: clustered_mean(rows[OURS] - theirs, log.cluster) for name, theirs in rows.items() if name != OURS}
-    found["current_policy"] = difference(log, compared[OURS], None)
-    theirs = (chosen(champion, log.cost, Constraints())[0] * net).sum(axis=1)
-    late = np.unique(log.cluster[fresh], return_inverse=True)[1]
-    return found | {CHAMPION: clustered_mean((rows[OURS] - theirs)[fresh], late)}
+    return gains_over_rivals(policy_scorecard(data, NAMES, Incumbent(champion, fresh, Constraints())))
 
 
 def look(parts: list[Draw], number: int, views: Views, rng: np.random.Generator) -> Verdict:

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from rapport.evaluation.counted_curves import area_over_random, qini_curve, uplift_curve
+from counted_curves import area_over_random, qini_curve, uplift_curve
 
 VALUE, TREATED = np.array([4.0, 1, 2, 0, 3, 1]), np.array([1, 0, 1, 1, 0, 0])
 FALLING = np.array([6.0, 5, 4, 3, 2, 1])

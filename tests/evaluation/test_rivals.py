@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rapport.evaluation.counted_curves import qini_curve, uplift_curve
+from counted_curves import qini_curve, uplift_curve
 from rapport.evaluation.uplift_ranking import auuc
 
 STORED = json.loads(Path(__file__).with_name("rivals.json").read_text())

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.scores import FloatArray, checked_array
-from .calibration import checked_label
+from rapport.evaluation.calibration import checked_label
+from rapport.models.scores import FloatArray, checked_array
 
 
 def uplift_curve(value: FloatArray, treated: NDArray[Any], priority: FloatArray) -> tuple[FloatArray, FloatArray]:
