@@ -103,7 +103,7 @@ class Trial:
         log = LoggedDecisions(self.value[rows], self.arm[rows], self.propensity[rows], np.zeros(mu.shape), mu,
                               self.person[rows])  # fmt: skip
         everyone = np.ones(mu.shape, dtype=bool)
-        return Held(log, gain, everyone, Constraints(), self.person[rows] % 3, -mu[:, 0], everyone[:, 0])
+        return Held(log, gain, everyone, Constraints(), self.person[rows] % 3, -mu[:, 0], everyone[:, 0], gain)
 
 
 def hillstrom(folder: Path) -> dict[str, object]:

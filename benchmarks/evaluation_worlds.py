@@ -147,4 +147,4 @@ def held(data: Draw, mu: Floats, fold: NDArray[np.int64], gain: Floats) -> Held:
     n = len(data.value)
     log = LoggedDecisions(data.value, data.arm, data.propensity, data.cost, mu, data.person)
     eligible = np.ones((n, ARMS), dtype=bool)
-    return Held(log, gain, eligible, Constraints(), fold, -mu[:, 0], np.ones(n, dtype=bool))
+    return Held(log, gain, eligible, Constraints(), fold, -mu[:, 0], np.ones(n, dtype=bool), gain)

@@ -111,7 +111,8 @@ def starbucks(project: Path) -> None:
     logged = LoggedDecisions(log.value, log.arm, log.propensity, cost, mu, log.ids.to_numpy(dtype=object))
     risk = fit_booster(log.X[~last], 1.0 - log.retained[~last], training, "binary")
     held = Held(logged, np.where(may, effect - cost, np.nan), may, Constraints(), last.astype(np.int64),
-                predict(risk, log.X, params.threads), ~table["propensity"].isna().to_numpy())  # fmt: skip
+                predict(risk, log.X, params.threads), ~table["propensity"].isna().to_numpy(),
+                effect - cost)  # fmt: skip
     compared, _ = policies(held)
     newest = LoggedDecisions(log.value[last], log.arm[last], log.propensity[last], cost[last], mu[last],
                              log.ids[last].to_numpy(dtype=object))  # fmt: skip

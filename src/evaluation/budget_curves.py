@@ -1,4 +1,4 @@
-"""What money buys: gain and spend of a policy along its ranking, and under every budget, with several costly arms.
+"""What budgets buy: gain and spend of the best assignment under each, with several costly arms.
 
 Conventions as in `log`. Gains are over nobody, so that the control costs and gains nothing.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.scores import FloatArray, checked_array
+from ..models.scores import FloatArray
 from ..policy.choose import choose
 from ..policy.limits import Constraints, at_most
 from .baselines import nobody
@@ -56,39 +56,3 @@ def budget_grid(gain: FloatArray, cost: FloatArray, points: int = 10) -> list[fl
     free = choose(gain, cost, Constraints()).arm
     most = float(cost[np.arange(n), free].sum() / n)
     return [most * step / points for step in range(1, points + 1)]
-
-
-def cost_curve(gained: FloatArray, cost: FloatArray, priority: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return shares of all cost and of all gain after each group of rows of equal priority, both from 0 to 1.
-
-    Args:
-        gained: unbiased score of each row's gain before cost under the arm it would get, money, shape (n,).
-        cost: of that arm, money, shape (n,), above 0 in sum.
-        priority: the higher the earlier, such as gain per cost, shape (n,). Rows of one priority enter together.
-
-    Raises:
-        ValueError: shapes disagree, or cost or gain of all is not above 0, so that there are no shares.
-
-    >>> [part.tolist() for part in cost_curve(np.array([3.0, 1.0]), np.array([1.0, 1.0]), np.array([2.0, 1.0]))]
-    [[0.0, 0.5, 1.0], [0.0, 0.75, 1.0]]
-    """
-    gained = checked_array("gained", gained, (len(gained),))
-    cost, priority = checked_array("cost", cost, gained.shape), checked_array("priority", priority, gained.shape)
-    if not (gained.sum() > 0 and cost.sum() > 0):
-        raise ValueError(f"gained, cost: expected sums above 0; got {gained.sum():.6g} and {cost.sum():.6g}")
-    order = np.argsort(-priority, kind="stable")
-    last = np.flatnonzero(np.r_[np.diff(priority[order]) != 0, True])
-    spent, won = (np.r_[0.0, np.cumsum(part[order])[last] / part.sum()] for part in (cost, gained))
-    return spent, won
-
-
-def area_under_cost_curve(gained: FloatArray, cost: FloatArray, priority: FloatArray) -> float:
-    """Return the area under the cost curve by trapezoids: ½ is random, 1 the most (Du, Lee & Ghaffarizadeh 2019).
-
-    Arguments and errors as in `cost_curve`.
-
-    >>> area_under_cost_curve(np.array([3.0, 1.0]), np.array([1.0, 1.0]), np.array([2.0, 1.0]))
-    0.625
-    """
-    spent, won = cost_curve(gained, cost, priority)
-    return float(np.trapezoid(won, spent))

@@ -34,7 +34,7 @@ class GainBin:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the decisions of an iteration were predicted to gain over nobody in all, and what they gained; money."""
+    """What decisions of an iteration were predicted to gain over nobody in all, and what they gained; money."""
 
     iteration: int
     predicted: float

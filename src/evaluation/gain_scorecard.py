@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ..contracts.params import Params
 from ..models.scores import doubly_robust_scores
 from .budget_curves import budget_grid, value_per_budget
-from .gain_calibration import expected_gain_error, gain_line, gain_table, promises
+from .cost_curve import cost_curve, gain_per_cost
+from .gain_calibration import Promise, expected_gain_error, gain_line, gain_table, promises
 from .held import Held
 from .policies import chosen
 from .slices import slices
@@ -20,9 +21,10 @@ BUDGETS = 5
 
 
 def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> dict[str, Any]:
-    """Return ranking, calibration, promises by iteration and the value of budgets.
+    """Return ranking, calibration, promises by iteration, the cost curve and the value of budgets.
 
-    Everyone is ranked by the gain of the arm that is best for them, whether it pays or not.
+    Everyone is ranked by the worth of the arm that is best for them, whether it pays or not; what is held against the
+    gain that came is the gain that was expected, caution aside.
 
     Args:
         held: n out-of-fold decisions.
@@ -31,10 +33,12 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
     """
     log = held.log
     best, priority = best_arms(held.worth)
-    gained = gained_by(log, best)
-    figures = ranking_figures(gained, priority, log.cluster, params.seed, params.evaluation.bootstrap)
-    offset, slope = gain_line(gained, priority, log.cluster)
-    table = gain_table(gained, priority, log.cluster)
+    gained, predicted, cost = gained_by(log, best), predicted_gain(held, best), (best * log.cost).sum(axis=1)
+    draws = (params.seed, params.evaluation.bootstrap)
+    figures = ranking_figures(gained, priority, log.cluster, *draws)
+    offset, slope = gain_line(gained, predicted, log.cluster)
+    table = gain_table(gained, predicted, log.cluster)
+    spending = cost_curve(gained + cost, cost, gain_per_cost(predicted + cost, cost), log.cluster, *draws)
     points = value_per_budget(log, held.worth, budget_grid(held.worth, log.cost, BUDGETS))
     return {
         "ranking": {name: each.as_dict() for name, each in figures.items()},
@@ -43,7 +47,8 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
         "expected_gain_error": expected_gain_error(table),
         "bins_held": sum(each.held for each in table) / len(table),
         "tenths": [each.as_dict() for each in table],
-        "promises": [each.as_dict() for each in promises(*_as_logged(held), log.cluster, iteration)],
+        "promises": [each.as_dict() for each in _promises(held, iteration)],
+        "cost_curve": spending.as_dict(),
         "budgets": [each.as_dict() for each in points],
     }
 
@@ -57,7 +62,7 @@ def group_scorecard(held: Held, attributes: pd.DataFrame, names: tuple[str, ...]
         names: of the arms.
     """
     policy, _ = chosen(held.worth, held.log.cost, held.constraints)
-    predicted = (policy * np.nan_to_num(held.worth)).sum(axis=1)
+    predicted = predicted_gain(held, policy)
 
     def of(column: pd.Series) -> list[Mapping[str, Any]]:
         found = slices(held.log, policy, predicted, column.to_numpy(dtype=object), names)
@@ -78,8 +83,19 @@ def best_arms(gain: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return np.eye(gain.shape[1])[np.where(none, 0, best)], np.where(none, 0.0, highest)
 
 
-def _as_logged(held: Held) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What each decision gained over the control as it was carried out, and what our gains predict of it."""
+def predicted_gain(held: Held, policy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the gain expected of what a policy gives each row, caution aside, money, shape (n,)."""
+    gain: NDArray[np.float64] = (policy * np.nan_to_num(held.gain)).sum(axis=1)
+    return gain
+
+
+def _promises(held: Held, iteration: NDArray[np.int64]) -> list[Promise]:
+    """Compare what each decision gained over the control as it was carried out with what our gains predict of it.
+
+    Gains of arms of which too few were logged are unknown, so those decisions are in neither total.
+    """
     log, rows = held.log, np.arange(len(held.log.arm))
     control = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)[:, 0]
-    return log.value - log.cost[rows, log.arm] - control, np.nan_to_num(held.worth[rows, log.arm])
+    gained, predicted = log.value - log.cost[rows, log.arm] - control, held.gain[rows, log.arm]
+    known = np.isfinite(predicted)
+    return promises(gained[known], predicted[known], log.cluster[known], iteration[known]) if known.any() else []

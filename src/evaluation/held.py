@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Params
+from ..contracts.rules import Interventions
 from ..policy.constraints import constraints_of
 from ..policy.eligibility import costs, expected_costs
 from ..policy.limits import Constraints
@@ -22,13 +23,15 @@ class Held:
     """Out-of-fold decisions as arrays.
 
     Attributes:
-        log: value, arm, propensities, cost, mu and stakeholders.
+        log: value less what a cost due on success exceeded its expectation by, arm, propensities, expected cost, mu
+            and stakeholders.
         worth: out-of-fold gain net of cost, less caution, shape (n, arms), NaN where unknown or not eligible.
         eligible: by the rules, as if all were decided today, shape (n, arms).
         constraints: of the assignment, in proportion to these decisions.
         fold: shape (n,).
         churn_risk: shape (n,).
         propensity_logged: whether the log held the propensity, shape (n,).
+        gain: out of fold, net of cost, whatever today's rules and caution say; shape (n, arms), NaN where unknown.
     """
 
     log: LoggedDecisions
@@ -38,6 +41,7 @@ class Held:
     fold: NDArray[np.int64]
     churn_risk: Floats
     propensity_logged: NDArray[np.bool_]
+    gain: Floats
 
 
 def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, population: int) -> Held:
@@ -55,19 +59,36 @@ def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, popula
     if not rows["decision_id"].equals(decisions["decision_id"]):
         raise ArtifactError("out-of-fold predictions", "those of the decisions in data/features, in their order",
                             "others", "run `dvc repro`")  # fmt: skip
-    names = params.interventions.names
-    success = {kind: _by_arm(rows, kind, names) for kind in params.interventions.successes}
-    cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
+    catalogue, names = params.interventions, params.interventions.names
+    full = costs(decisions, catalogue)
+    cost = expected_costs(full, {kind: _by_arm(rows, kind, names) for kind in catalogue.successes}, catalogue)
     may = permitted(rules_of(decisions.assign(as_of=params.clock.as_of, opted_out=False), params), cost.shape)[1]
-    log = LoggedDecisions(rows["value"].to_numpy(dtype=float), rows["arm"].to_numpy(dtype=np.int64),
-                          rows["propensity"].to_numpy(dtype=float), cost, _by_arm(rows, "mu", names),
+    arm = rows["arm"].to_numpy(dtype=np.int64)
+    value = rows["value"].to_numpy(dtype=float) - _overrun(full, cost, arm, decisions, catalogue)
+    log = LoggedDecisions(value, arm, rows["propensity"].to_numpy(dtype=float), cost, _by_arm(rows, "mu", names),
                           clusters(decisions, params.decision.one_per))  # fmt: skip
+    gain = _by_arm(rows, "effect", names) - cost
     caution = params.decision.caution * _by_arm(rows, "effect_se", names) if params.decision.caution else 0.0
-    worth = np.where(may, _by_arm(rows, "effect", names) - cost - caution, np.nan)
-    worth[:, 0] = 0.0
+    worth = np.where(may, gain - caution, np.nan)
+    gain[:, 0] = worth[:, 0] = 0.0
     constraints = constraints_of(decisions, params, len(decisions) / max(population, 1))
     return Held(log, worth, may, constraints, rows["fold"].to_numpy(dtype=np.int64),
-                rows["churn_risk"].to_numpy(dtype=float), rows["propensity_logged"].to_numpy(dtype=bool))  # fmt: skip
+                rows["churn_risk"].to_numpy(dtype=float), rows["propensity_logged"].to_numpy(dtype=bool),
+                gain)  # fmt: skip
+
+
+def _overrun(full: Floats, expected: Floats, arm: NDArray[np.int64], decisions: pd.DataFrame,
+             catalogue: Interventions) -> Floats:  # fmt: skip
+    """Return by how much what was really due for the logged arm exceeds what was expected of it, money, shape (n,).
+
+    It is 0 where costs are due on assignment. Taken off the value, it makes value less expected cost what was really
+    left, while policies are charged what is expected: the difference is corrected like that of value and `mu`.
+    """
+    came = {"retained": ~decisions["churned"].to_numpy(dtype=bool), "paying": decisions["money"].to_numpy() > 0}
+    met = {kind: np.broadcast_to(came[kind][:, None], full.shape) for kind in catalogue.successes}
+    rows = np.arange(len(arm))
+    overrun: Floats = (expected_costs(full, met, catalogue) - expected)[rows, arm]
+    return overrun
 
 
 def _by_arm(rows: pd.DataFrame, name: str, arms: tuple[str, ...]) -> Floats:

@@ -20,11 +20,11 @@ class LoggedDecisions:
     """A log with all that the estimators need, checked when it is made.
 
     Args:
-        value: money before costs, shape (n,).
+        value: money before costs, shape (n,); where a cost hangs on the outcome, less by what was due beyond `cost`.
         arm: index of the logged arm, shape (n,).
         propensity: probability of each arm under the logging policy, shape (n, k), rows sum to at most 1; or
             of the logged arm alone, shape (n,). Above 0 for the logged arm.
-        cost: money each arm would charge, shape (n, k).
+        cost: money each arm would charge, or is expected to, shape (n, k).
         mu: out-of-fold prediction of `value` under each arm, money before costs, shape (n, k).
         cluster: ids of those whose outcomes hang together, of any sortable type, shape (n,); kept as codes from 0.
 

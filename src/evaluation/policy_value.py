@@ -3,7 +3,9 @@
 Conventions as in `log`: n decisions, k arms, the control at 0; a policy is an (n, k) matrix of probabilities. Charges
 of the evaluated policy need no estimation (Σ_a policy[i, a] cost[i, a] is known for every row), so every estimator
 corrects the value term only and subtracts the exact charge row by row; weighting logged costs instead would add
-variance and, where the overlap is poor, bias. ω_i = policy[i, arm_i] / propensity[i, arm_i] is the importance weight.
+variance and, where the overlap is poor, bias. Where a cost hangs on the outcome, `cost` is what is expected and the
+logged value is net of what was due beyond it, so the charge is corrected by what came just as the value is.
+ω_i = policy[i, arm_i] / propensity[i, arm_i] is the importance weight.
 
 Intervals are of the influence function, clustered by stakeholder; `resampled` in `bootstrap` gives those of a cluster
 bootstrap.

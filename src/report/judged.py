@@ -55,6 +55,9 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
     yield Table("Predicted and realised totals", "What the decisions of each iteration were predicted to gain over "
                 "contacting nobody, by models that never saw them, and what they gained, money.",
                 ("iteration", "predicted", "realised", "95 % interval", "ratio"), promised)  # fmt: skip
+    spending = gains["cost_curve"]
+    if spending["points"]:
+        yield _cost_curve(spending)
     bought = [
         (number(PER * each["budget"]), number(PER * each["spend"]), percent(each["treated"]),
          number(PER * each["gain"]["value"]), interval(each["gain"], 0, PER))
@@ -63,6 +66,18 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
     if any(each["budget"] > 0 for each in gains["budgets"]):
         yield Table("What budgets buy", f"Gain over nobody under a budget, costs paid, per {PER:,} stakeholders.",
                     ("budget", "spent", "treated", "gain", "95 % interval"), bought)  # fmt: skip
+
+
+def _cost_curve(curve: Mapping[str, Any]) -> Table:
+    rows = [
+        (percent(each["share"], 0), number(PER * each["spend"]), number(PER * each["gained"]["value"]),
+         interval(each["gained"], 0, PER))
+        for each in curve["points"]
+    ]  # fmt: skip
+    caption = (f"What is gained over nobody, costs not yet paid, as money is spent on everybody's best arm in the order "
+               f"of predicted gain per cost, per {PER:,} stakeholders; area under it, in shares of both: "
+               f"{with_interval(curve['area'])}, where 0.5 is spending at random.")  # fmt: skip
+    return Table("Cost curve", caption, ("of all costs", "spent", "gained", "95 % interval"), rows)
 
 
 def group_tables(groups: Mapping[str, Any]) -> Iterator[Table]:

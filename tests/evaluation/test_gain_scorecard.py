@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from rapport.contracts.params import parse_params
+from rapport.evaluation.cost_curve import cost_curve, gain_per_cost
 from rapport.evaluation.gain_scorecard import BUDGETS, best_arms, gain_scorecard, group_scorecard
 from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
@@ -41,8 +42,10 @@ def held():
     log = LoggedDecisions(mean[np.arange(N), arm] + rng.normal(0, 2, N), arm, np.full((N, 3), 1 / 3), cost,
                           np.full((N, 3), 20.0), np.arange(N) // 2)  # fmt: skip
     gain = mean - mean[:, :1] - cost
-    gain[:60, 1:] = np.nan
-    return Held(log, gain, ~np.isnan(gain), Constraints(), np.arange(N) // 2 % 3, rng.random(N), np.ones(N, dtype=bool))
+    worth = gain.copy()
+    worth[:60, 1:] = np.nan  # may get nothing today
+    return Held(log, worth, ~np.isnan(worth), Constraints(), np.arange(N) // 2 % 3, rng.random(N),
+                np.ones(N, dtype=bool), gain)  # fmt: skip
 
 
 def test_best_arms_by_hand():
@@ -61,7 +64,7 @@ def test_each_part_is_that_of_its_module(held):
     gained = gained_by(held.log, best)
     assert found["ranking"]["qini"]["value"] == pytest.approx(qini(gained, priority))
     assert found["ranking"]["qini"]["low"] > 0
-    assert found["offset"]["value"] == pytest.approx(gained.mean() - priority.mean())
+    assert found["offset"]["value"] == pytest.approx(gained.mean() - (best * held.gain).sum(axis=1).mean())
     assert found["slope"]["low"] < 1 < found["slope"]["high"]
     assert sum(each["gained"]["n"] for each in found["tenths"]) == N
     assert 0.7 <= found["bins_held"] <= 1
@@ -80,8 +83,40 @@ def test_promises_are_of_the_decisions_as_carried_out(held):
     realised = difference(log, nobody, None)  # nobody less what was done
     assert found["realised"]["value"] == pytest.approx(-N * realised.value)
     assert found["realised"]["se"] == pytest.approx(N * realised.se)
-    assert found["predicted"] == pytest.approx(np.nansum(held.worth[np.arange(N), log.arm]))
+    assert found["predicted"] == pytest.approx(held.gain[np.arange(N), log.arm].sum())
     assert logged_policy(log).value == pytest.approx((log.value - log.cost[np.arange(N), log.arm]).mean())
+
+
+def test_neither_todays_rules_nor_caution_change_what_was_predicted(held):
+    one = np.ones(N, dtype=int)
+    promised = gain_scorecard(held, one, params())["promises"]
+    closed = replace(held, worth=np.where(np.arange(3) == 2, np.nan, held.worth))
+    wary = replace(held, worth=np.where(np.arange(3) == 0, 0.0, held.worth - 2.5))
+    assert gain_scorecard(closed, one, params())["promises"] == promised
+    cautious = gain_scorecard(wary, one, params())
+    assert cautious["promises"] == promised
+    assert cautious["offset"]["value"] == pytest.approx(gain_scorecard(held, one, params())["offset"]["value"])
+
+
+def test_decisions_of_which_no_gain_is_known_are_in_neither_total(held):
+    unknown = replace(held, gain=np.where(np.arange(3) == 2, np.nan, held.gain))
+    found = gain_scorecard(unknown, np.ones(N, dtype=int), params())["promises"][0]
+    known = held.log.arm != 2
+    assert found["realised"]["n"] == known.sum()
+    assert found["predicted"] == pytest.approx(held.gain[np.arange(N), held.log.arm][known].sum())
+    nothing = replace(held, gain=np.full((N, 3), np.nan))
+    assert gain_scorecard(nothing, np.ones(N, dtype=int), params())["promises"] == []
+
+
+def test_the_cost_curve_is_of_gains_before_cost_in_the_order_of_gain_per_cost(held):
+    best, _ = best_arms(held.worth)
+    cost = (best * held.log.cost).sum(axis=1)
+    gross, predicted = gained_by(held.log, best) + cost, (best * held.gain).sum(axis=1) + cost
+    person = held.log.cluster
+    expected = cost_curve(gross, cost, gain_per_cost(predicted, cost), person, 3, 50)
+    assert gain_scorecard(held, np.ones(N, dtype=int), params())["cost_curve"] == expected.as_dict()
+    assert expected.points[-1].gained.value == pytest.approx(gross.mean())
+    assert expected.area.low > 0.5
 
 
 def test_groups_are_valued_under_the_limits_of_the_whole(held):

@@ -44,7 +44,7 @@ DECISIONS = pd.DataFrame({"stakeholder_id": list("abcd"), "kind": "customer", "a
 MAY = np.array([[True, True, True], [True, True, False], [True, True, True], [True, False, True]])
 COST = np.tile([0.0, 5.0, 1.0], (4, 1))
 LOG = LoggedDecisions(np.zeros(4), np.zeros(4, dtype=int), np.ones(4), COST, np.zeros((4, 3)), np.arange(4))
-HELD = Held(LOG, COST, MAY, Constraints(), np.zeros(4, dtype=int), np.zeros(4), np.ones(4, dtype=bool))
+HELD = Held(LOG, COST, MAY, Constraints(), np.zeros(4, dtype=int), np.zeros(4), np.ones(4, dtype=bool), COST)
 
 
 def test_arms_are_matched_by_name_and_charged_todays_cost():

@@ -35,7 +35,8 @@ def held():
     log = LoggedDecisions(value, arm, np.full((N, 3), 1 / 3), cost, np.full((N, 3), 20.0), np.arange(N) // 2)
     gain = mean - mean[:, :1] - cost
     eligible = np.ones((N, 3), dtype=bool)
-    return Held(log, gain, eligible, Constraints(), np.arange(N) // 2 % 2, rng.random(N), np.ones(N, dtype=bool))
+    return Held(log, gain, eligible, Constraints(), np.arange(N) // 2 % 2, rng.random(N), np.ones(N, dtype=bool),
+                gain)  # fmt: skip
 
 
 def test_every_policy_is_there_and_json(held):

@@ -20,7 +20,7 @@ def held(*limits: object, closed: bool = False) -> Held:
                           np.arange(ROWS))  # fmt: skip
     worth = np.tile([0.0, 1.0, np.nan if closed else 2.0], (ROWS, 1))
     return Held(log, worth, ~np.isnan(worth), Constraints(tuple(limits)), rng.integers(0, 2, ROWS),
-                rng.random(ROWS), np.ones(ROWS, dtype=bool))  # type: ignore[arg-type]  # fmt: skip
+                rng.random(ROWS), np.ones(ROWS, dtype=bool), worth)  # type: ignore[arg-type]  # fmt: skip
 
 
 def test_limits_hold_for_ours_and_the_upper_ones_for_the_baselines() -> None:

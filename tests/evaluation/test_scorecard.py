@@ -82,7 +82,7 @@ def decided(gain_of_call: float) -> Held:
                           np.arange(n))  # fmt: skip
     gain = np.column_stack([np.zeros(n), np.full(n, gain_of_call)])
     return Held(log, gain, np.ones((n, 2), dtype=bool), Constraints(), np.arange(n) % 2, np.full(n, 0.2),
-                np.ones(n, dtype=bool))  # fmt: skip
+                np.ones(n, dtype=bool), gain)  # fmt: skip
 
 
 def test_what_the_treated_gain_and_what_the_log_cannot_tell() -> None:

@@ -25,6 +25,10 @@ GAINS = {
     "bins_held": 0.9,
     "tenths": [],
     "promises": [{"iteration": 1, "predicted": 900.0, "realised": estimate(1000.0, 800.0, 1200.0), "ratio": 0.9}],
+    "cost_curve": {
+        "area": estimate(0.75, 0.7, 0.8),
+        "points": [{"share": 0.1, "spend": 0.5, "gained": estimate(3.0, 2.0, 4.0)}],
+    },
     "budgets": [{"budget": 2.0, "spend": 1.9, "treated": 0.25, "gain": estimate(3.0, 2.0, 4.0)}],
 }
 SHARES = {"none": estimate(0.75, 0.7, 0.8), "sales_call": estimate(0.25, 0.2, 0.3)}
@@ -45,13 +49,16 @@ CHANGE = {
 
 
 def test_gains_by_hand():
-    ranking, calibration, promised, bought = gain_tables(GAINS)
+    ranking, calibration, promised, spending, bought = gain_tables(GAINS)
     assert [row[1:] for row in ranking.rows] == [("1.50", "1.00 to 2.00")] * 5
     assert [row[1] for row in calibration.rows] == ["0.90 (0.50 to 1.30)", "-0.50 (-1.00 to 0.00)", "2.25", "90 %"]
     assert promised.rows == [("1", "900", "1,000", "800 to 1,200", "0.90")]
+    assert spending.rows == [("10 %", "500", "3,000", "2,000 to 4,000")]
+    assert "0.75 (0.70 to 0.80), where 0.5 is spending at random" in spending.caption
     assert bought.rows == [("2,000", "1,900", "25.0 %", "3,000", "2,000 to 4,000")]
-    assert all(len(table.head) == len(table.rows[0]) for table in (ranking, calibration, promised, bought))
-    assert len(list(gain_tables({**GAINS, "budgets": [{**GAINS["budgets"][0], "budget": 0.0}]}))) == 3
+    assert all(len(table.head) == len(table.rows[0]) for table in (ranking, calibration, promised, spending, bought))
+    free = {"cost_curve": {**GAINS["cost_curve"], "points": []}, "budgets": [{**GAINS["budgets"][0], "budget": 0.0}]}
+    assert len(list(gain_tables({**GAINS, **free}))) == 3
 
 
 def test_groups_and_proxies_by_hand():
