@@ -74,8 +74,8 @@ def _cost_curve(curve: Mapping[str, Any]) -> Table:
          interval(each["gained"], 0, PER))
         for each in curve["points"]
     ]  # fmt: skip
-    caption = (f"What is gained over nobody, costs not yet paid, as money is spent on everybody's best arm in the order "
-               f"of predicted gain per cost, per {PER:,} stakeholders; area under it, in shares of both: "
+    caption = (f"What is gained over nobody, costs not yet paid, as money is spent on everybody's best arm by falling "
+               f"predicted gain per cost, per {PER:,} stakeholders; area under it, in shares of both: "
                f"{with_interval(curve['area'])}, where 0.5 is spending at random.")  # fmt: skip
     return Table("Cost curve", caption, ("of all costs", "spent", "gained", "95 % interval"), rows)
 
