@@ -171,7 +171,9 @@ def trial_worlds(seeds: list[int], rows: int) -> None:
         X, left, ids = data.X[control], data.retained[control] == 0, pd.Series(np.arange(control.sum())).astype("str")
         new = later.arm == 0
         model = fit_churn(X, left, ids, training, pd.Series(data.wave[control]))
-        blank = ChurnRows(X, (), {90: left.astype(float)}, np.zeros(len(X)), ids, pd.Series(data.wave[control]), 90)
+        blank = ChurnRows(
+            X, (), {90: left.astype(float)}, np.zeros(len(X)), ids, pd.Series(data.wave[control]), 90, ids
+        )
         table = pd.DataFrame({
             "stakeholder_id": np.arange(new.sum()).astype(str),
             "churned": later.retained[new] == 0,

@@ -1,4 +1,7 @@
-"""Sticky random numbers: a stakeholder's draw depends on the id and a salt alone, never on the batch around it."""
+"""Sticky random numbers: a stakeholder's draw depends on the id and a salt alone, never on the batch around it.
+
+Folds are by cluster: who shares a value of `decision.one_per`, such as a household, is learned from or judged together.
+"""
 
 import hashlib
 
@@ -20,6 +23,23 @@ def uniform_by_id(ids: pd.Series, salt: str) -> NDArray[np.float64]:
 
 
 def folds_by_id(ids: pd.Series, folds: int, seed: int) -> NDArray[np.int64]:
-    """Return each id's fold, 0 … folds − 1, shape (n,): a stakeholder never stands on both sides of a split."""
+    """Return each id's fold, 0 … folds − 1, shape (n,): a cluster never stands on both sides of a split."""
     fold: NDArray[np.int64] = np.floor(uniform_by_id(ids, f"fold {seed}") * folds).astype(np.int64)
     return fold
+
+
+def clusters(rows: pd.DataFrame, one_per: str | None) -> pd.Series:
+    """Return whose outcomes hang together with whose, text of shape (n,): a stakeholder's, and those of a household.
+
+    Args:
+        rows: stakeholder_id and the column `one_per`.
+        one_per: column whose equal values make a household; a missing value makes none.
+
+    >>> clusters(pd.DataFrame({"stakeholder_id": ["a", "b", "c"], "home": ["x", "x", None]}), "home").tolist()
+    ['\\x1fx', '\\x1fx', 'c']
+    """
+    alone = rows["stakeholder_id"]
+    if one_per is None:
+        return alone
+    homes = rows[one_per]
+    return ("\x1f" + homes.astype("str")).where(homes.notna(), alone)  # no id begins so

@@ -90,8 +90,7 @@ def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
 def _change(run: TrainedRun, held: Held | None) -> dict[str, Any]:
     """Return drift of scores and outcomes, and how churn risk ages."""
     bundle, untouched = run.bundle, run.snapshots[under_control(run.snapshots)].reset_index(drop=True)
-    old = staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params.clock.horizon_days,
-                    bundle.params.evaluation.bootstrap)  # fmt: skip
+    old = staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params)
     risks = run.churn["churn_risk"].to_numpy(dtype=float)
     scores = score_drift(bundle, risks, held, run.population)
     return {"scores": scores, "outcomes": outcome_change(untouched), "staleness": old}

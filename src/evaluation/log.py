@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..models.scores import FloatArray, IntArray, checked_array, checked_log, logged_propensity
@@ -55,25 +54,6 @@ class LoggedDecisions:
     def take(self, rows: NDArray[np.bool_]) -> "LoggedDecisions":
         """Return the rows of a mask, shape (n,)."""
         return LoggedDecisions(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
-
-
-def clusters(rows: pd.DataFrame, one_per: str | None) -> NDArray[np.object_]:
-    """Return whose outcomes hang together with whose, shape (n,): a stakeholder's, and those of a household.
-
-    Args:
-        rows: stakeholder_id and the column `one_per`.
-        one_per: column whose equal values make a household; a missing value makes none.
-
-    >>> found = clusters(pd.DataFrame({"stakeholder_id": ["a", "b", "c"], "home": ["x", "x", None]}), "home")
-    >>> [int(code) for code in cluster_codes(found, 3)]
-    [0, 0, 1]
-    """
-    alone = rows["stakeholder_id"].to_numpy(dtype=object)
-    if one_per is None:
-        return alone
-    homes = rows[one_per]
-    shared = ("\x1f" + homes.astype("str")).to_numpy(dtype=object)  # no id begins so
-    return np.where(homes.isna(), alone, shared)
 
 
 @dataclass(frozen=True)

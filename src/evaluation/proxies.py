@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import folds_by_id
+from ..contracts.draws import clusters, folds_by_id
 from ..models.boosting import Training, fit_booster
 from ..models.bundle import Bundle
 from .other_people import scored_by_others
@@ -26,7 +26,7 @@ def proxies(bundle: Bundle, decisions: pd.DataFrame, audited: pd.DataFrame,
     """
     if audited.columns.empty:
         return {}
-    X, ids = bundle.encoding.matrix(decisions), decisions["stakeholder_id"]
+    X, ids = bundle.encoding.matrix(decisions), clusters(decisions, bundle.params.decision.one_per)
     return {
         str(name): proxies_of(X, bundle.encoding.names, audited[name].to_numpy(dtype=object), ids, bundle.training,
                               replicates)
@@ -44,7 +44,7 @@ def proxies_of(X: NDArray[np.float32], names: Sequence[str], group: NDArray[Any]
         X: features, shape (n, p).
         names: of the features.
         group: of each row, shape (n,).
-        ids: stakeholders, shape (n,); folds are by stakeholder.
+        ids: stakeholders or households, shape (n,), by which folds and resamples go.
         training: how trees are grown.
         replicates: of the bootstrap.
 

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import folds_by_id
+from ..contracts.draws import clusters, folds_by_id
+from ..contracts.params import Params
 from ..models.boosting import Training
 from .other_people import scored_by_others
 from .ranking import auc
 
 
-def staleness(X: NDArray[np.float32], rows: pd.DataFrame, training: Training, horizon_days: int,
-              replicates: int) -> list[dict[str, Any]]:  # fmt: skip
+def staleness(X: NDArray[np.float32], rows: pd.DataFrame, training: Training, params: Params) -> list[dict[str, Any]]:
     """Return how well risk learned at each earlier instant ranks those who leave after the latest one, oldest last.
 
     Each model is boosted trees of one instant's rows, of other stakeholders' folds than those it is tested on, and of
@@ -21,23 +21,22 @@ def staleness(X: NDArray[np.float32], rows: pd.DataFrame, training: Training, ho
 
     Args:
         X: features, shape (n, p).
-        rows: stakeholder_id, as_of and churned of the same n rows.
+        rows: stakeholder_id, as_of, churned and the column of `decision.one_per` of the same n rows.
         training: how trees are grown.
-        horizon_days: of an outcome.
-        replicates: of the bootstrap behind the intervals.
+        params: of the training: horizon, clusters and bootstrap.
 
     Returns:
         age_days, from the instant learned to the latest, and auc with its interval.
     """
     latest = rows["as_of"].max()
-    over = rows["as_of"] + pd.Timedelta(days=horizon_days) <= latest
+    over = rows["as_of"] + pd.Timedelta(days=params.clock.horizon_days) <= latest
     tested = (rows["as_of"] == latest).to_numpy(dtype=bool)
-    fold = folds_by_id(rows["stakeholder_id"], training.learner.folds, training.seed)
+    fold = folds_by_id(clusters(rows, params.decision.one_per), training.learner.folds, training.seed)
     churned, ids = rows["churned"].to_numpy(dtype=bool), rows["stakeholder_id"].to_numpy(dtype=object)
     found = []
     for instant in sorted(rows.loc[over, "as_of"].unique(), reverse=True):
         learnt = (rows["as_of"] == instant).to_numpy(dtype=bool)
         score = scored_by_others(X, churned, learnt, tested, fold, training)
-        ranked = auc(churned[tested], score, ids[tested], training.seed, replicates)
+        ranked = auc(churned[tested], score, ids[tested], training.seed, params.evaluation.bootstrap)
         found.append({"age_days": int((latest - instant).days), "auc": ranked.as_dict()})
     return found

@@ -75,7 +75,7 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
     Args:
         X: matrix, shape (n, p), rows under the control.
         churned: outcome, shape (n,).
-        ids: stakeholder of each row; folds are by stakeholder.
+        ids: stakeholder or household of each row; folds are by it.
         training: how trees are grown; `learner.folds` folds for blend and calibration.
         as_of: instant of each row; calibrators are judged on the latest. Without it, or with one instant only, on some
             of the stakeholders.

@@ -75,7 +75,7 @@ def fit_curve(X: NDArray[np.float32], lost: Mapping[int, NDArray[np.float64]], i
     Args:
         X: matrix, shape (n, p), rows under the control.
         lost: by days, the horizon's among them: 1 who had left, 0 who had not, NaN where that is not over; shape (n,).
-        ids: stakeholder of each row.
+        ids: stakeholder or household of each row.
         training: of the churn model; the steps' trees are smaller and fewer.
         horizon: days.
     """

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import folds_by_id
+from ..contracts.draws import clusters, folds_by_id
 from ..contracts.errors import InputError
 from ..contracts.params import Clock
 from .boosting import Training
@@ -33,6 +33,7 @@ class ChurnRows:
         money: margin within the horizon, shape (n,).
         ids, as_of: stakeholder and instant, shape (n,).
         horizon: days.
+        cluster: stakeholders, or the households that hold them, by which folds go, shape (n,).
     """
 
     X: NDArray[np.float32]
@@ -42,6 +43,7 @@ class ChurnRows:
     ids: pd.Series
     as_of: pd.Series
     horizon: int
+    cluster: pd.Series
 
     @property
     def churned(self) -> NDArray[np.bool_]:
@@ -56,8 +58,8 @@ class ChurnRows:
     def where(self, rows: NDArray[np.bool_]) -> "ChurnRows":
         """Return some of the rows, mask of shape (n,)."""
         lost = {days: each[rows] for days, each in self.lost.items()}
-        ids, as_of = self.ids[rows].reset_index(drop=True), self.as_of[rows].reset_index(drop=True)
-        return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon)
+        ids, as_of, cluster = (each[rows].reset_index(drop=True) for each in (self.ids, self.as_of, self.cluster))
+        return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon, cluster)
 
     def over_by(self, instant: pd.Timestamp, days: int) -> NDArray[np.bool_]:
         """Return the rows whose outcome after so many days was known at an instant, shape (n,)."""
@@ -69,8 +71,9 @@ def under_control(snapshots: pd.DataFrame) -> pd.Series:
     return snapshots["contacts"] == 0
 
 
-def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock) -> ChurnRows:
-    """Return the snapshots at whose instant no intervention was decided or received.
+def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock,
+                       one_per: str | None = None) -> ChurnRows:  # fmt: skip
+    """Return the snapshots at whose instant no intervention was decided or received; `one_per` as in `clusters`.
 
     Raises:
         InputError: there are none.
@@ -86,7 +89,8 @@ def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock
     }
     money = untouched["money"].to_numpy(dtype=np.float64)
     ids, as_of = untouched["stakeholder_id"], untouched["as_of"]
-    return ChurnRows(encoding.matrix(untouched), encoding.names, lost, money, ids, as_of, clock.horizon_days)
+    return ChurnRows(encoding.matrix(untouched), encoding.names, lost, money, ids, as_of, clock.horizon_days,
+                     clusters(untouched, one_per))  # fmt: skip
 
 
 def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[tuple[ChurnRows, ChurnRows]]:
@@ -97,8 +101,8 @@ def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[t
     """
     tested, earlier = rows.latest, earlier_rows(rows, days)
     learnt = tested if earlier is None else earlier
-    fold = folds_by_id(rows.ids, training.learner.folds, training.seed)
-    for k in range(training.learner.folds):
+    fold = folds_by_id(rows.cluster, training.learner.folds, training.seed)
+    for k in np.unique(fold[tested]):
         yield rows.where(learnt & (fold != k)), rows.where(tested & (fold == k))
 
 

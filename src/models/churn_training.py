@@ -55,8 +55,8 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
     say(f"churn: {len(rows.ids):,} snapshots without an intervention, {rows.churned.sum():,} churned")
     searched = search_learner(rows, training, say)
     risk = fit_risk(rows, replace(training, learner=searched.learner))
-    curve = fit_curve(rows.X, rows.lost, rows.ids, training, rows.horizon)
-    margin = fit_margin(rows.X, rows.money, ~rows.churned, rows.ids, training)
+    curve = fit_curve(rows.X, rows.lost, rows.cluster, training, rows.horizon)
+    margin = fit_margin(rows.X, rows.money, ~rows.churned, rows.cluster, training)
     held_out, curve_rows, split = _held_out(rows, training, say)
     log = {"rows": len(rows.ids), "churned": int(rows.churned.sum()), "split": split,
            "calibration": risk.calibrator.kind, "search": list(searched.trials),
@@ -66,7 +66,7 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
 
 def fit_risk(rows: ChurnRows, training: Training) -> ChurnModel:
     """Return the risk at the horizon learned from the rows."""
-    return fit_churn(rows.X, rows.churned, rows.ids, training, rows.as_of)
+    return fit_churn(rows.X, rows.churned, rows.cluster, training, rows.as_of)
 
 
 def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str]) -> None:
@@ -77,7 +77,7 @@ def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str])
     """
     for rows in (risk.latest, np.ones(len(risk.ids), dtype=bool)):
         refuse_telltale(
-            risk.X[rows], risk.churned[rows], risk.ids[rows], risk.names, training.category_indexes, allowed
+            risk.X[rows], risk.churned[rows], risk.cluster[rows], risk.names, training.category_indexes, allowed
         )
 
 
@@ -127,7 +127,7 @@ def _curve_rows(fold: _Fold, other_days: list[int], training: Training) -> pd.Da
     """Return the fold's new rows once for each of the days, with what was predicted and what came."""
     others, new = fold.others, fold.new
     lost = {days: others.lost[days] for days in (*other_days, others.horizon)}
-    curve = fit_curve(others.X, lost, others.ids, training, others.horizon)
+    curve = fit_curve(others.X, lost, others.cluster, training, others.horizon)
     risk = curve.predict(new.X, fold.risk, training.threads)
     days = np.repeat(np.array(other_days, dtype=np.int64), len(new.ids))
     return pd.DataFrame({

@@ -32,7 +32,7 @@ class Logged:
         money: Σ margin × value over the horizon, shape (n,).
         retained: 1 where the relationship lasted, shape (n,).
         retention_value: money credited for being retained, one for all or shape (n,).
-        ids: stakeholders, shape (n,).
+        ids: stakeholders, or the households that hold them, shape (n,).
         iteration: of the loop in which the decision was taken, shape (n,).
         eligible: whether the stakeholder's kind may receive each arm, shape (n, arms).
     """
@@ -72,7 +72,7 @@ class Logged:
         )
 
     def splits(self, folds: int, seed: int) -> Iterator[tuple[NDArray[np.bool_], "Logged"]]:
-        """Yield (mask of a fold, the rows of all other folds); folds are by stakeholder."""
+        """Yield (mask of a fold, the rows of all other folds); folds are by `ids`."""
         fold = folds_by_id(self.ids, folds, seed)
         for k in range(folds):
             yield fold == k, self.take(fold != k)
@@ -115,6 +115,8 @@ def with_estimated_propensities(logged: Logged, training: Training) -> Logged:
         return logged
     estimated = np.empty(len(logged))
     for inside, others in logged.splits(training.learner.folds, training.seed + 2):
+        if not inside.any():
+            continue
         estimated[inside] = _estimate(logged.take(inside), others, training)
     return replace(logged, propensity=np.where(missing, estimated, logged.propensity))
 

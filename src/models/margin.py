@@ -59,7 +59,7 @@ def fit_margin(X: NDArray[np.float32], money: Floats, stayed: NDArray[np.bool_],
         X: matrix, shape (n, p).
         money: over the horizon, shape (n,).
         stayed: shape (n,).
-        ids: stakeholder of each row; folds are by stakeholder.
+        ids: stakeholder or household of each row; folds are by it.
         training: of the churn model; the trees are fewer.
     """
     of_them = money[stayed]

@@ -103,7 +103,7 @@ def refuse_telltale(X: Matrix, churned: Flags, ids: pd.Series, names: Sequence[s
     Args:
         X: matrix, shape (n, p), NaN where missing.
         churned: outcome, shape (n,); with fewer than LEAST_OF_EACH of a class nothing is refused.
-        ids: stakeholder of each row.
+        ids: stakeholder or household of each row.
         names: of the columns.
         categories: columns of category codes.
         allowed: names that are let through.

@@ -1,8 +1,9 @@
 """The training of a run: the bundle for today, and the out-of-fold predictions by which it is judged.
 
-Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's
-stakeholder; nothing that is evaluated was predicted by a model that saw the stakeholder's outcome. Only the estimate of
-propensities that were not logged is made once, by stakeholders other than the row's own.
+Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's stakeholder
+and those of one household with it (`decision.one_per`); nothing that is evaluated was predicted by a model that saw the
+stakeholder's outcome. Only the estimate of propensities that were not logged is made once, by stakeholders other than
+the row's own.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import folds_by_id
+from ..contracts.draws import clusters, folds_by_id
 from ..contracts.params import Params
 from ..contracts.rules import Interventions
 from .boosting import Training
@@ -68,11 +69,11 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
-    risk = rows_under_control(rows.snapshots, encoding, params.clock)
+    risk = rows_under_control(rows.snapshots, encoding, params.clock, params.decision.one_per)
     churn = train_churn(risk, training.of_churn, params.features.allow, say)
     bundle = Bundle(params, encoding, churn.risk, None, curve=churn.curve, margin=churn.margin)
     log: dict[str, object] = {"churn": churn.log, "uplift": decisions_log(rows.decisions, params)}
-    if _too_few(rows.decisions, training):
+    if _too_few(clusters(rows.decisions, params.decision.one_per), training):
         say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
         return Trained(bundle, churn.held_out, churn.curve_rows, pd.DataFrame(), log)
     logged = with_estimated_propensities(_logged(rows, encoding, params), training)
@@ -82,11 +83,11 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     return Trained(bundle, churn.held_out, churn.curve_rows, held_out, log)
 
 
-def _too_few(decisions: pd.DataFrame, training: Training) -> bool:
-    """Return whether the decisions cannot be split into stakeholders to learn from and others to judge by."""
-    if len(decisions) < LEAST_DECISIONS:
+def _too_few(cluster: pd.Series, training: Training) -> bool:
+    """Return whether decisions cannot be split into stakeholders to learn from and others to judge by."""
+    if len(cluster) < LEAST_DECISIONS:
         return True
-    return len(np.unique(folds_by_id(decisions["stakeholder_id"], training.learner.folds, training.seed))) < 2
+    return len(np.unique(folds_by_id(cluster, training.learner.folds, training.seed))) < 2
 
 
 def decisions_log(decisions: pd.DataFrame, params: Params) -> dict[str, object]:
@@ -111,7 +112,7 @@ def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
         money=table["money"].to_numpy(dtype=np.float64),
         retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
         retention_value=retention_values(table, params),
-        ids=table["stakeholder_id"],
+        ids=clusters(table, params.decision.one_per),
         iteration=table["iteration"].to_numpy(dtype=np.int64),
         eligible=rows.eligible,
     )
@@ -122,11 +123,13 @@ def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, train
     """Predict each decision by models that never saw its stakeholder."""
     n, arms = logged.eligible.shape
     fold = folds_by_id(logged.ids, training.learner.folds, training.seed)
-    risk_fold = folds_by_id(risk.ids, training.learner.folds, training.seed)
+    risk_fold = folds_by_id(risk.cluster, training.learner.folds, training.seed)
     mu, effect, error = (np.empty((n, arms)) for _ in range(3))
     success = {kind: np.empty((n, arms)) for kind in catalogue.successes}
     churn_risk = np.empty(n)
     for k, (inside, others) in enumerate(logged.splits(training.learner.folds, training.seed)):
+        if not inside.any():
+            continue
         say(f"uplift, held out: fold {k + 1} of {training.learner.folds}")
         uplift = fit_uplift(others, training)
         mu[inside], effect[inside], error[inside] = uplift.predict(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rapport.contracts.draws import folds_by_id, uniform_by_id
+from rapport.contracts.draws import clusters, folds_by_id, uniform_by_id
 
 
 def straddlers(ids: pd.Series, fold: np.ndarray) -> int:
@@ -23,6 +23,18 @@ def test_no_stakeholder_stands_on_both_sides_of_a_split(folds: int) -> None:
     share = pd.Series(fold).groupby(ids.to_numpy()).first().value_counts(normalize=True)
     assert (share - 1 / folds).abs().max() < 5 * np.sqrt((1 - 1 / folds) / folds / 5000)
     assert straddlers(ids, np.arange(len(ids)) % folds) > 4000, "folds by row would be found out"
+
+
+def test_no_household_stands_on_both_sides_of_a_split() -> None:
+    rows = pd.DataFrame({"stakeholder_id": [f"s{at}" for at in range(2000)],
+                         "home": [at // 4 if at < 1600 else None for at in range(2000)]})  # fmt: skip
+    homes = rows["home"].dropna()
+    fold = folds_by_id(clusters(rows, "home"), 3, seed=7)
+    assert straddlers(homes, fold[:1600]) == 0
+    alone = folds_by_id(clusters(rows, None), 3, seed=7)
+    assert straddlers(homes, alone[:1600]) > 300
+    assert (fold[1600:] == alone[1600:]).all()  # who shares no home keeps the fold
+    assert alone.tolist() == folds_by_id(rows["stakeholder_id"], 3, seed=7).tolist()
 
 
 def test_a_fold_depends_on_id_and_seed_alone() -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from rapport.contracts.draws import clusters
 from rapport.evaluation.estimate import Z95, Estimate, clustered_mean
-from rapport.evaluation.log import LoggedDecisions, clusters, effective_sample_size, overlap
+from rapport.evaluation.log import LoggedDecisions, effective_sample_size, overlap
 from rapport.evaluation.policy_value import (
     clipped,
     difference,
@@ -417,7 +418,8 @@ def test_a_household_is_one_cluster_and_widens_the_interval() -> None:
     value, arm = np.array([1.0, 1.0, 9.0, 9.0, 4.0, 6.0]), np.zeros(6, dtype=np.int64)
 
     def judged(one_per: str | None) -> Estimate:
-        log = LoggedDecisions(value, arm, np.ones(6), np.zeros((6, 1)), np.zeros((6, 1)), clusters(rows, one_per))
+        log = LoggedDecisions(value, arm, np.ones(6), np.zeros((6, 1)), np.zeros((6, 1)),
+                              clusters(rows, one_per).to_numpy(dtype=object))  # fmt: skip
         return doubly_robust(log, np.ones((6, 1)))
 
     alone, together = judged(None), judged("home")

@@ -99,6 +99,25 @@ def test_a_stakeholders_own_outcome_does_not_change_its_out_of_fold_prediction(b
     pd.testing.assert_frame_equal(before.churn_rows.loc[rows, rule], after.churn_rows.loc[rows, rule], check_exact=True)
 
 
+@pytest.mark.parametrize("one_per", ["home", None])
+def test_nor_does_the_outcome_of_someone_of_the_same_household(one_per: str | None) -> None:
+    """s6 and s7 share a home: what comes of one has no say in what is predicted of the other, but without `one_per`."""
+    decisions, snapshots = (
+        table.assign(home=table["stakeholder_id"].str[1:].astype(int) // 2) for table in tables()
+    )  # fmt: skip
+    before = trained(decisions, snapshots, decision={"one_per": one_per})
+    assert (before.uplift_rows.groupby(decisions["home"])["fold"].nunique() == 1).all() == (one_per is not None)
+    mate = "s6"
+    decisions.loc[decisions["stakeholder_id"] == mate, ["money", "churned"]] = [5000.0, True]
+    own = snapshots["stakeholder_id"] == mate
+    snapshots.loc[own, "churned"] = ~snapshots.loc[own, "churned"]
+    after = trained(decisions, snapshots, decision={"one_per": one_per})
+    for old, new in ((before.uplift_rows, after.uplift_rows), (before.churn_rows, after.churn_rows)):
+        rows, columns = old["stakeholder_id"] == "s7", PREDICTED if "fold" in old else ["churn_risk"]
+        assert rows.any()
+        assert old.loc[rows, columns].equals(new.loc[rows, columns]) == (one_per is not None)
+
+
 def test_a_stakeholder_is_in_one_fold_and_its_fold_mates_are_not_moved_either(before: Trained) -> None:
     rows = before.uplift_rows
     assert (rows.groupby("stakeholder_id")["fold"].nunique() == 1).all()
