@@ -161,8 +161,8 @@ def calibration_table(label: NDArray[Any], probability: FloatArray, bins: int = 
     return [_calibration_bin(label[bin_of_row == b], probability[bin_of_row == b]) for b in np.unique(bin_of_row)]
 
 
-def wilson_interval(successes: float, n: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share, `successes` of `n` ≥ 1 independent rows.
+def wilson_interval(successes: float, n: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share, `successes` of `n` > 0 independent rows, or what rows are worth.
 
     >>> [round(end, 4) for end in wilson_interval(0, 10)]
     [0.0, 0.2775]

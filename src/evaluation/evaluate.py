@@ -14,12 +14,13 @@ from .churn_slices import churn_slices, curve_scorecard, slice_columns
 from .gain_scorecard import gain_scorecard, group_scorecard
 from .groups import attribute_groups
 from .held import Held, held_out
-from .incumbent import incumbent
+from .incumbent import Incumbent, incumbent
 from .pilot import pilot_of
 from .policy_scorecard import policy_scorecard
 from .proxies import proxies
 from .scorecard import churn_scorecard
 from .staleness import staleness
+from .value_staleness import champion_staleness, value_staleness
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class TrainedRun:
 
 def evaluate(run: TrainedRun) -> dict[str, Any]:
     """Return the documents `metrics`, `groups` and `change`, JSON-ready."""
-    held = None
+    held, rival, people = None, None, len(run.population)
     if not run.uplift.empty:
-        held = held_out(run.uplift, run.decisions, run.params, len(run.population))
-    return {"metrics": _metrics(run, held), "groups": _groups(run, held), "change": _change(run, held)}
+        held = held_out(run.uplift, run.decisions, run.params, people)
+        rival = None if run.champion is None else incumbent(run.champion, run.decisions, held, run.params, people)
+    return {"metrics": _metrics(run, held, rival), "groups": _groups(run, held), "change": _change(run, held, rival)}
 
 
-def _metrics(run: TrainedRun, held: Held | None) -> dict[str, Any]:
+def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
     """Return the quality of churn risk, and of the policy or else the pilot that would let one be learned."""
     parts = slice_columns(run.churn["stakeholder_id"], run.churn["as_of"], run.people, run.params)
     churn = {
@@ -68,9 +70,6 @@ def _metrics(run: TrainedRun, held: Held | None) -> dict[str, Any]:
     }
     if held is None:
         return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
-    rival = None
-    if run.champion is not None:
-        rival = incumbent(run.champion, run.decisions, held, run.params, len(run.population))
     scores = policy_scorecard(held, run.params.interventions.names, rival)
     gains = gain_scorecard(held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
     return {"churn": churn, "uplift": {**scores, "gains": gains}}
@@ -87,10 +86,17 @@ def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
     return {"slices": group_scorecard(held, attributes, run.params.interventions.names), "proxies": found}
 
 
-def _change(run: TrainedRun, held: Held | None) -> dict[str, Any]:
-    """Return drift of scores and outcomes, and how churn risk ages."""
+def _change(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
+    """Return drift of scores and outcomes, and how churn risk and policies age."""
     bundle, untouched = run.bundle, run.snapshots[under_control(run.snapshots)].reset_index(drop=True)
-    old = staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params)
-    risks = run.churn["churn_risk"].to_numpy(dtype=float)
-    scores = score_drift(bundle, risks, held, run.population)
-    return {"scores": scores, "outcomes": outcome_change(untouched), "staleness": old}
+    risks, people = run.churn["churn_risk"].to_numpy(dtype=float), len(run.population)
+    policies: dict[str, Any] = {"learned": [], "champion": []}
+    if held is not None:
+        policies = {"learned": value_staleness(held, run.decisions, bundle, people),
+                    "champion": champion_staleness(held, rival, run.decisions, run.params, people)}  # fmt: skip
+    return {
+        "scores": score_drift(bundle, risks, held, run.population),
+        "outcomes": outcome_change(untouched),
+        "staleness": staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params),
+        "policy_staleness": policies,
+    }

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.scores import FloatArray
+from ..models.scores import FloatArray, IntArray
+from .calibration import wilson_interval
 from .estimate import Estimate, cluster_codes, clustered_mean
+from .gain_calibration import gain_line
 from .log import LoggedDecisions
 from .policy_value import doubly_robust
 from .uplift_ranking import gained_by
@@ -28,6 +30,7 @@ class Slice:
         value: of our policy, net of cost.
         gain: of our policy over nobody.
         surplus: gain less predicted gain; 0 is right, below: too much was promised.
+        slope: of gain in predicted gain; 1 is right, below: too extreme; undefined where all predictions are alike.
         treated: share that gets each arm, by name, the control included.
     """
 
@@ -37,6 +40,7 @@ class Slice:
     value: Estimate
     gain: Estimate
     surplus: Estimate
+    slope: Estimate
     treated: Mapping[str, Estimate]
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,6 +66,28 @@ def _slice(name: str, log: LoggedDecisions, policy: FloatArray, predicted: Float
            names: tuple[str, ...]) -> Slice:  # fmt: skip
     part, mine = log.take(rows), policy[rows]
     gained, codes = gained_by(part, mine), cluster_codes(part.cluster, len(mine))
-    treated = {arm: clustered_mean(mine[:, at], codes) for at, arm in enumerate(names)}
+    treated = {arm: clustered_share(mine[:, at], codes) for at, arm in enumerate(names)}
+    surplus, slope = gain_line(gained, predicted[rows], part.cluster)
     return Slice(name, len(mine), int(codes.max()) + 1, doubly_robust(part, mine),
-                 clustered_mean(gained, codes), clustered_mean(gained - predicted[rows], codes), treated)  # fmt: skip
+                 clustered_mean(gained, codes), surplus, slope, treated)  # fmt: skip
+
+
+def clustered_share(flags: FloatArray, codes: IntArray) -> Estimate:
+    """Return a share with Wilson's interval of as many independent rows as give the clustered standard error.
+
+    It stays within 0 and 1, and where all rows are alike, so that they show no spread, it is that of the clusters'
+    number (Dean & Pagano 2015, J. Survey Statistics and Methodology 3).
+
+    Args:
+        flags: 0 or 1, shape (n,).
+        codes: cluster codes from 0, shape (n,).
+
+    >>> clustered_share(np.zeros(10), np.arange(10)).high  # doctest: +ELLIPSIS
+    0.2775...
+    """
+    mean = clustered_mean(flags, codes)
+    if mean.value is None or mean.se is None:
+        return mean
+    worth = mean.value * (1 - mean.value) / mean.se**2 if mean.se > 0 else float(codes.max() + 1)
+    low, high = wilson_interval(mean.value * worth, worth)
+    return Estimate(mean.value, low, high, mean.se, mean.n)

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import folds_by_id
+from ..contracts.draws import clusters, folds_by_id
 from ..contracts.errors import InputError
 from ..contracts.params import Params
 from .boosting import Training, fit_booster, predict
+from .encoding import Encoding
 
 Floats = NDArray[np.float64]
 Worth = float | Floats  # money, one for all rows or one for each
@@ -76,6 +77,33 @@ class Logged:
         fold = folds_by_id(self.ids, folds, seed)
         for k in range(folds):
             yield fold == k, self.take(fold != k)
+
+
+def logged_decisions(table: pd.DataFrame, encoding: Encoding, eligible: NDArray[np.bool_], params: Params) -> Logged:
+    """Return decisions as arrays.
+
+    Args:
+        table: feature table with keys and outcome, n rows.
+        encoding: of the features.
+        eligible: whether the stakeholder's kind may receive each arm, shape (n, arms).
+        params: catalogue, outcome and clusters.
+
+    Raises:
+        InputError: a feature is absent, or a row's retention has no worth.
+    """
+    names = params.interventions.names
+    return Logged(
+        arms=names,
+        X=encoding.matrix(table),
+        arm=np.asarray(pd.Index(names).get_indexer(pd.Index(table["arm"])), dtype=np.int64),
+        propensity=table["propensity"].to_numpy(dtype=np.float64),
+        money=table["money"].to_numpy(dtype=np.float64),
+        retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
+        retention_value=retention_values(table, params),
+        ids=clusters(table, params.decision.one_per),
+        iteration=table["iteration"].to_numpy(dtype=np.int64),
+        eligible=eligible,
+    )
 
 
 def worth_of(worth: Worth, rows: NDArray[np.bool_]) -> Worth:

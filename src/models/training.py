@@ -21,7 +21,7 @@ from .bundle import Bundle
 from .churn_rows import ChurnRows, rows_under_control
 from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
-from .logged import Floats, Logged, retention_values, with_estimated_propensities, worth_of
+from .logged import Floats, Logged, logged_decisions, with_estimated_propensities, worth_of
 from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
 
@@ -76,7 +76,7 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     if _too_few(clusters(rows.decisions, params.decision.one_per), training):
         say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
         return Trained(bundle, churn.held_out, churn.curve_rows, pd.DataFrame(), log)
-    logged = with_estimated_propensities(_logged(rows, encoding, params), training)
+    logged = with_estimated_propensities(logged_decisions(rows.decisions, encoding, rows.eligible, params), training)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
     bundle = replace(bundle, uplift=fit_uplift(logged, training))
     held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions, say)
@@ -100,22 +100,6 @@ def decisions_log(decisions: pd.DataFrame, params: Params) -> dict[str, object]:
         "by_arm": {str(key): int(count) for key, count in by_arm.items()},
         "propensity_estimated": int(decisions["propensity"].isna().sum()),
     }
-
-
-def _logged(rows: Rows, encoding: Encoding, params: Params) -> Logged:
-    names, table = params.interventions.names, rows.decisions
-    return Logged(
-        arms=names,
-        X=encoding.matrix(table),
-        arm=np.asarray(pd.Index(names).get_indexer(pd.Index(table["arm"])), dtype=np.int64),
-        propensity=table["propensity"].to_numpy(dtype=np.float64),
-        money=table["money"].to_numpy(dtype=np.float64),
-        retained=1.0 - table["churned"].to_numpy(dtype=np.float64),
-        retention_value=retention_values(table, params),
-        ids=clusters(table, params.decision.one_per),
-        iteration=table["iteration"].to_numpy(dtype=np.int64),
-        eligible=rows.eligible,
-    )
 
 
 def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,

@@ -7,7 +7,7 @@ from typing import Any
 from ..contracts.params import Evaluation
 from ..evaluation.drift import drift_level
 from .findings import PER
-from .formats import interval, money, number, percent, with_interval, words
+from .formats import NOTHING, interval, money, number, percent, with_interval, words
 
 _RANKING = {
     "auuc": ("AUUC", "area under the gain along the ranking"),
@@ -81,22 +81,34 @@ def _cost_curve(curve: Mapping[str, Any]) -> Table:
 
 
 def group_tables(groups: Mapping[str, Any]) -> Iterator[Table]:
-    """Yield a table per attribute of groups.json, and one of proxies."""
+    """Yield two tables per attribute of groups.json, what it gains for whom and who gets what, and one of proxies."""
     for attribute, found in groups["slices"].items():
+        caption = (f"By {words(attribute)}: value of this policy, its gain over nobody, that less what was predicted "
+                   "(0 is right), slope of gain in prediction (1 is right); money per decision, with 95 % "
+                   "intervals.")  # fmt: skip
+        yield Table(f"Gain by {attribute}", caption, ("group", "decisions", "value", "gain", "surplus", "slope"),
+                    [_gain_row(each) for each in found])  # fmt: skip
         arms = list(found[0]["treated"]) if found else []
-        rows = [
-            (each["group"], number(each["decisions"]), with_interval(each["gain"]), with_interval(each["surplus"]),
-             *(percent(each["treated"][arm]["value"]) for arm in arms))
-            for each in found
-        ]  # fmt: skip
-        caption = (f"By {words(attribute)}: gain over nobody and gain less what was predicted, money per decision with "
-                   "95 % intervals, and the share that gets each arm.")  # fmt: skip
-        yield Table(f"By {attribute}", caption, ("group", "decisions", "gain", "surplus", *map(words, arms)), rows)
-    proxies = [(f"{attribute}: {each['group']}", with_interval(each["auc"], 3), each["feature"])
+        shares = [(each["group"], *(_percents(each["treated"][arm]) for arm in arms)) for each in found]
+        yield Table(f"Arms by {attribute}", f"By {words(attribute)}: the share of decisions in which this policy gives "
+                    "each arm, with 95 % intervals.", ("group", *map(words, arms)), shares)  # fmt: skip
+    proxies = [(f"{attribute}: {each['group']}", with_interval(each["auc"], 3), each["feature"], _told(each["auc"]))
                for attribute, found in groups["proxies"].items() for each in found]  # fmt: skip
     if proxies:
         yield Table("Proxies", "How well the features tell audited groups, which are no features: AUC, 0.5 is not at "
-                    "all; and the feature that tells most.", ("group", "AUC", "by"), proxies)  # fmt: skip
+                    "all; the feature that tells most; and whether the interval lies above 0.5.",
+                    ("group", "AUC", "by", "told"), proxies)  # fmt: skip
+
+
+def _gain_row(found: Mapping[str, Any]) -> tuple[str, ...]:
+    estimates = (with_interval(found[name]) for name in ("value", "gain", "surplus", "slope"))
+    return (found["group"], number(found["decisions"]), *estimates)
+
+
+def _told(auc: Mapping[str, Any]) -> str:
+    if auc["low"] is None:
+        return NOTHING
+    return "yes" if auc["low"] > 0.5 else "not shown"
 
 
 def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Table]:
@@ -120,6 +132,20 @@ def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Tab
         aged = [(f"{each['age_days']} days", with_interval(each["auc"], 3)) for each in change["staleness"]]
         yield Table("Age of churn risk", "How well risk learned so long before the latest instant ranks those who left "
                     "after it.", ("age", "AUC"), aged)  # fmt: skip
+    yield from _aged_policies(change["policy_staleness"])
+
+
+def _aged_policies(policies: Mapping[str, Any]) -> Iterator[Table]:
+    learned = [("this one, held out" if each["age_days"] == 0 else f"{each['age_days']} days old",
+                number(each["decisions"]), with_interval(each["gain"])) for each in policies["learned"]]  # fmt: skip
+    if learned:
+        yield Table("Age of the policy", "What policies learned so long before the latest iteration, left unrenewed, "
+                    "gain over nobody on its decisions, money per decision, costs paid.",
+                    ("policy", "decisions learned from", "gain"), learned)  # fmt: skip
+    champion = [(str(each["iteration"]), with_interval(each["gain"])) for each in policies["champion"]]
+    if champion:
+        yield Table("Age of the champion", "What the champion gains over nobody on decisions that it has not learned "
+                    "from, by iteration, money per decision, costs paid.", ("iteration", "gain"), champion)  # fmt: skip
 
 
 def alarms(change: Mapping[str, Any], levels: Evaluation) -> list[str]:

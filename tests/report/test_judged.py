@@ -34,8 +34,11 @@ GAINS = {
 SHARES = {"none": estimate(0.75, 0.7, 0.8), "sales_call": estimate(0.25, 0.2, 0.3)}
 GROUPS = {
     "slices": {"region": [{"group": "<north>", "decisions": 1234, "stakeholders": 900, "value": estimate(9, 8, 10),
-                           "gain": estimate(2, 1, 3), "surplus": estimate(-0.25, -1, 0.5), "treated": SHARES}]},
-    "proxies": {"gender": [{"group": "f", "auc": estimate(0.8, 0.75, 0.85), "feature": "seats"}]},
+                           "gain": estimate(2, 1, 3), "surplus": estimate(-0.25, -1, 0.5),
+                           "slope": estimate(None, None, None), "treated": SHARES}]},
+    "proxies": {"gender": [{"group": "f", "auc": estimate(0.8, 0.75, 0.85), "feature": "seats"},
+                           {"group": "x", "auc": estimate(0.55, 0.45, 0.65), "feature": "plan"},
+                           {"group": "y", "auc": estimate(None, None, None), "feature": ""}]},
 }  # fmt: skip
 CHANGE = {
     "scores": {"churn_risk": {"psi": 0.3, "noise": 0.01}, "best_gain": {"psi": 0.3, "noise": 0.5}},
@@ -45,6 +48,11 @@ CHANGE = {
         "drift": {"value": {"psi": 0.15, "noise": 0.02}},
     },
     "staleness": [{"age_days": 90, "auc": estimate(0.7, 0.6, 0.8)}],
+    "policy_staleness": {
+        "learned": [{"age_days": 0, "decisions": 1500, "gain": estimate(3, 2, 4)},
+                    {"age_days": 90, "decisions": 1000, "gain": estimate(1, -1, 3)}],
+        "champion": [{"iteration": 2, "gain": estimate(2, 1, 3)}],
+    },
 }  # fmt: skip
 
 
@@ -62,15 +70,21 @@ def test_gains_by_hand():
 
 
 def test_groups_and_proxies_by_hand():
-    region, proxies = group_tables(GROUPS)
-    assert region.rows == [("<north>", "1,234", "2.00 (1.00 to 3.00)", "-0.25 (-1.00 to 0.50)", "75.0 %", "25.0 %")]
-    assert region.head[-1] == "sales call"
-    assert proxies.rows == [("gender: f", "0.800 (0.750 to 0.850)", "seats")]
+    gains, arms, proxies = group_tables(GROUPS)
+    assert gains.rows == [
+        ("<north>", "1,234", "9.00 (8.00 to 10.00)", "2.00 (1.00 to 3.00)", "-0.25 (-1.00 to 0.50)", "–")
+    ]
+    assert arms.rows == [("<north>", "75.0 % (70.0 % to 80.0 %)", "25.0 % (20.0 % to 30.0 %)")]
+    assert arms.head == ("group", "none", "sales call")
+    assert proxies.rows == [("gender: f", "0.800 (0.750 to 0.850)", "seats", "yes"),
+                            ("gender: x", "0.550 (0.450 to 0.650)", "plan", "not shown"),
+                            ("gender: y", "–", "", "–")]  # fmt: skip
+    assert all(len(table.head) == len(table.rows[0]) for table in (gains, arms, proxies))
     assert list(group_tables({"slices": {}, "proxies": {}})) == []
 
 
 def test_change_by_hand():
-    moved, instants, aged = change_tables(CHANGE, LEVELS)
+    moved, instants, aged, policies, champion = change_tables(CHANGE, LEVELS)
     assert moved.rows == [
         ("churn risk", "0.300", "0.010", "strong"),
         ("gain of the best arm", "0.300", "0.500", "none"),
@@ -78,6 +92,9 @@ def test_change_by_hand():
     ]
     assert instants.rows == [("2025-01-01", "500", "10.0 % (8.0 % to 12.0 %)", "370.00 (360.00 to 380.00)")]
     assert aged.rows == [("90 days", "0.700 (0.600 to 0.800)")]
+    assert policies.rows == [("this one, held out", "1,500", "3.00 (2.00 to 4.00)"),
+                             ("90 days old", "1,000", "1.00 (-1.00 to 3.00)")]  # fmt: skip
+    assert champion.rows == [("2", "2.00 (1.00 to 3.00)")]
     assert alarms(CHANGE, LEVELS) == ["Strong drift of churn risk (PSI 0.30, noise 0.01)."]
     assert alarms(CHANGE, Evaluation(drift_strong=0.35)) == []
 
@@ -88,11 +105,13 @@ def test_the_page_shows_them_escaped(finished):
     assert "<north>" not in page
     assert "&lt;north&gt;" in page
     assert "Strong drift of churn risk" in page
+    assert "No attribute is audited" in page
     assert "How the gains were judged" not in render_page(finished)
 
 
 def test_a_run_without_decisions_has_no_gains():
-    names = [table.name for table in judged_tables({}, {"slices": {}, "proxies": {}}, CHANGE, LEVELS)]
+    change = {**CHANGE, "policy_staleness": {"learned": [], "champion": []}}
+    names = [table.name for table in judged_tables({}, {"slices": {}, "proxies": {}}, change, LEVELS)]
     assert names == ["Drift of scores and outcomes", "Outcomes over time", "Age of churn risk"]
 
 
