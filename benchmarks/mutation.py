@@ -126,7 +126,10 @@ def noticed(module: str, source: str) -> bool:
 
 def _tests(module: str) -> int:
     import pytest
+    from hypothesis import settings
 
+    settings.register_profile("mutation", deadline=None, derandomize=True)  # a busy machine is no mistake
+    settings.load_profile("mutation")
     files = [str(TESTS / "evaluation" / name) for name in TESTED_BY.get(module, [f"test_{module}.py"])]
     options = ["-x", "-q", "-p", "no:cacheprovider", "--noconftest", "-k", TOO_SLOW]
     return int(pytest.main([*options, *files]) != 0)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..contracts.draws import clusters
 from ..models.bundle import Bundle
 from ..models.scores import FloatArray, IntArray
 from ..policy.decide import make_offer
@@ -60,27 +61,28 @@ def share_drift(before: NDArray[np.bool_], now: NDArray[np.bool_], independent: 
     return _drift(counts[0], counts[1], independent, len(now))
 
 
-def outcome_change(rows: pd.DataFrame) -> dict[str, Any]:
+def outcome_change(rows: pd.DataFrame, one_per: str | None = None) -> dict[str, Any]:
     """Return outcomes by instant, and the drift of the latest ones against all earlier ones, if there are any.
 
     Args:
-        rows: stakeholder_id, as_of, churned and value, one row per stakeholder and instant.
+        rows: stakeholder_id, as_of, churned, value and the column `one_per`, one row per stakeholder and instant.
+        one_per: as in `clusters`.
 
     Returns:
         by_instant: as_of, rows, churned (share) and value (mean, money) with intervals; drift: of churned and value.
     """
     latest = (rows["as_of"] == rows["as_of"].max()).to_numpy(dtype=bool)
     churned, value = rows["churned"].to_numpy(dtype=bool), rows["value"].to_numpy(dtype=np.float64)
-    drift = {}
+    rows, drift = rows.assign(cluster=clusters(rows, one_per)), {}
     if not latest.all():
-        worth = independent_rows(rows.loc[~latest, "stakeholder_id"])
+        worth = independent_rows(rows.loc[~latest, "cluster"])
         drift = {"churned": share_drift(churned[~latest], churned[latest], worth),
                  "value": number_drift(value[~latest], value[latest], worth)}  # fmt: skip
     return {"by_instant": [_instant(at, part) for at, part in rows.groupby("as_of")], "drift": drift}
 
 
 def _instant(at: Any, part: pd.DataFrame) -> Mapping[str, Any]:
-    codes = cluster_codes(part["stakeholder_id"].to_numpy(dtype=object), len(part))
+    codes = cluster_codes(part["cluster"].to_numpy(dtype=object), len(part))
     means = {name: clustered_mean(part[name].to_numpy(dtype=np.float64), codes) for name in ("churned", "value")}
     return {"as_of": f"{at:%Y-%m-%d}", "rows": len(part), **{name: each.as_dict() for name, each in means.items()}}
 

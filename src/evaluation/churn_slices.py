@@ -23,7 +23,7 @@ def churn_slices(rows: pd.DataFrame, slices: pd.DataFrame, params: Params) -> li
     """Return AUC and calibration of every slice of the held-out rows.
 
     Args:
-        rows: stakeholder_id, churned and churn_risk, n rows.
+        rows: cluster, churned and churn_risk, n rows.
         slices: text columns in the same order, each parting the rows by its values.
         params: seed and bootstrap replicates.
 
@@ -44,7 +44,7 @@ def curve_scorecard(rows: pd.DataFrame, params: Params) -> list[dict[str, Any]]:
     expected calibration error and the deciles.
 
     Args:
-        rows: stakeholder_id, as_of, days, churned and churn_risk.
+        rows: cluster, as_of, days, churned and churn_risk.
         params: seed and bootstrap replicates.
     """
     found = []
@@ -82,7 +82,7 @@ def _values(column: pd.Series) -> list[str]:
 
 def _quality(rows: pd.DataFrame, params: Params) -> Mapping[str, Any]:
     label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
-    ids = rows["stakeholder_id"].to_numpy(dtype=object)
+    ids = rows["cluster"].to_numpy(dtype=object)
     judged = min(int(label.sum()), int((~label).sum())) >= LEAST_OF_EACH
     undefined = {"value": None, "low": None, "high": None, "se": None, "n": len(rows)}
     return {

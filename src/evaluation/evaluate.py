@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from ..contracts.draws import clusters
 from ..contracts.params import Params
 from ..models.bundle import Bundle
 from ..models.churn_rows import under_control
@@ -62,17 +64,23 @@ def evaluate(run: TrainedRun) -> dict[str, Any]:
 def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
     """Return the quality of churn risk, and of the policy or else the pilot that would let one be learned."""
     parts = slice_columns(run.churn["stakeholder_id"], run.churn["as_of"], run.people, run.params)
+    rows, curve = (each.assign(cluster=_clusters(each["stakeholder_id"], run)) for each in (run.churn, run.curve))
     churn = {
         "split": run.split,
-        **churn_scorecard(run.churn, run.params),
-        "curve": curve_scorecard(run.curve, run.params),
-        "slices": churn_slices(run.churn, parts, run.params),
+        **churn_scorecard(rows, run.params),
+        "curve": curve_scorecard(curve, run.params),
+        "slices": churn_slices(rows, parts, run.params),
     }
     if held is None:
         return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
     scores = policy_scorecard(held, run.params.interventions.names, rival)
     gains = gain_scorecard(held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
     return {"churn": churn, "uplift": {**scores, "gains": gains}}
+
+
+def _clusters(ids: pd.Series, run: TrainedRun) -> NDArray[np.object_]:
+    people = run.people.set_index("stakeholder_id", drop=False).loc[ids].reset_index(drop=True)
+    return clusters(people, run.params.decision.one_per).to_numpy(dtype=object)
 
 
 def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _change(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict
                     "champion": champion_staleness(held, rival, run.decisions, run.params, people)}  # fmt: skip
     return {
         "scores": score_drift(bundle, risks, held, run.population),
-        "outcomes": outcome_change(untouched),
+        "outcomes": outcome_change(untouched, bundle.params.decision.one_per),
         "staleness": staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params),
         "policy_staleness": policies,
     }

@@ -24,11 +24,11 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
     """Return the quality of held-out churn risk, and how far it ranks ahead of each baseline.
 
     Args:
-        rows: stakeholder_id, churned, churn_risk and the baselines' columns of held-out snapshots.
+        rows: cluster, churned, churn_risk and the baselines' columns of held-out snapshots.
         params: seed and bootstrap replicates.
     """
     label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
-    ids = rows["stakeholder_id"].to_numpy(dtype=object)
+    ids = rows["cluster"].to_numpy(dtype=object)
     line = recalibration(label, risk, ids)
     return {
         "rows": len(rows),
@@ -48,7 +48,7 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
 def _churn_baseline(name: str, rows: pd.DataFrame, params: Params) -> dict[str, Any]:
     """Return a baseline's AUC, the paired difference of ours to it, and what it is."""
     label, ours, score = (rows[column].to_numpy(dtype=float) for column in ("churned", "churn_risk", name))
-    ids, draws = rows["stakeholder_id"].to_numpy(dtype=object), (params.seed, params.evaluation.bootstrap)
+    ids, draws = rows["cluster"].to_numpy(dtype=object), (params.seed, params.evaluation.bootstrap)
     return {
         "auc": auc(label, score, ids, *draws).as_dict(),
         "ours_minus_this": auc_difference(label, ours, score, ids, *draws).as_dict(),

@@ -31,12 +31,13 @@ def staleness(X: NDArray[np.float32], rows: pd.DataFrame, training: Training, pa
     latest = rows["as_of"].max()
     over = rows["as_of"] + pd.Timedelta(days=params.clock.horizon_days) <= latest
     tested = (rows["as_of"] == latest).to_numpy(dtype=bool)
-    fold = folds_by_id(clusters(rows, params.decision.one_per), training.learner.folds, training.seed)
-    churned, ids = rows["churned"].to_numpy(dtype=bool), rows["stakeholder_id"].to_numpy(dtype=object)
+    ids = clusters(rows, params.decision.one_per)
+    fold = folds_by_id(ids, training.learner.folds, training.seed)
+    churned, cluster = rows["churned"].to_numpy(dtype=bool), ids.to_numpy(dtype=object)
     found = []
     for instant in sorted(rows.loc[over, "as_of"].unique(), reverse=True):
         learnt = (rows["as_of"] == instant).to_numpy(dtype=bool)
         score = scored_by_others(X, churned, learnt, tested, fold, training)
-        ranked = auc(churned[tested], score, ids[tested], training.seed, params.evaluation.bootstrap)
+        ranked = auc(churned[tested], score, cluster[tested], training.seed, params.evaluation.bootstrap)
         found.append({"age_days": int((latest - instant).days), "auc": ranked.as_dict()})
     return found

@@ -31,7 +31,7 @@ def held_out(rows: int = 3000) -> pd.DataFrame:
     wrong = np.arange(rows) >= 2 * rows // 3
     truth = np.where(wrong, 0.125, risk)
     return pd.DataFrame({
-        "stakeholder_id": [f"s{at:04d}" for at in range(rows)],
+        "cluster": [f"s{at:04d}" for at in range(rows)],
         "as_of": pd.Timestamp("2024-10-03"),
         "churned": rng.random(rows) < truth,
         "churn_risk": risk,
@@ -48,11 +48,11 @@ def test_the_slice_that_is_wrong_is_found() -> None:
     assert right["auc"]["low"] > 0.6
     assert wrong["auc"]["value"] < 0.57
     first = rows[:2000]
-    expected = auc(
-        first["churned"].to_numpy(), first["churn_risk"].to_numpy(), first["stakeholder_id"].to_numpy(), 3, 50
-    )
+    expected = auc(first["churned"].to_numpy(), first["churn_risk"].to_numpy(), first["cluster"].to_numpy(), 3, 50)
     assert right["auc"] == expected.as_dict()
     assert right["observed"] == pytest.approx(first["churned"].mean())
+    assert right["churned"] == first["churned"].sum()
+    assert right["predicted"] == pytest.approx(first["churn_risk"].mean())
     assert json.loads(json.dumps([right, wrong], allow_nan=False)) == [right, wrong]
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 
 from rapport.contracts.params import Params, parse_params
+from rapport.evaluation.calibration import expected_calibration_error, log_loss, recalibration
 from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policy_scorecard import policy_scorecard
@@ -37,7 +38,7 @@ def held_out() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     log_odds = rng.normal(size=300)
     return pd.DataFrame({
-        "stakeholder_id": [f"s{at // 2}" for at in range(300)],
+        "cluster": [f"s{at // 2}" for at in range(300)],
         "churned": rng.random(300) < expit(2 * log_odds),
         "churn_risk": expit(log_odds + rng.normal(0, 1.2, 300)),
         "recency": rng.random(300),
@@ -52,7 +53,7 @@ def test_each_baseline_has_its_auc_the_paired_difference_and_its_rule() -> None:
     found = churn_scorecard(rows, params())["baselines"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found) == list(BASELINES)
-    label, ids = rows["churned"].to_numpy(), rows["stakeholder_id"].to_numpy()
+    label, ids = rows["churned"].to_numpy(), rows["cluster"].to_numpy()
     ours = rows["churn_risk"].to_numpy()
     for name in BASELINES:
         score = rows[name].to_numpy()
@@ -63,6 +64,21 @@ def test_each_baseline_has_its_auc_the_paired_difference_and_its_rule() -> None:
     assert found["best_single_feature"]["what"] == "age, highest first; use, lowest first; a, lowest first"
     assert found["logistic_regression"]["what"] == "all features, L2 penalty"
     assert found["recency"]["what"] == "longest silent first"
+
+
+def test_counts_and_calibration_are_of_the_held_out_rows() -> None:
+    rows = held_out()
+    found, label, risk = churn_scorecard(rows, params()), rows["churned"].to_numpy(), rows["churn_risk"].to_numpy()
+    cluster = rows["cluster"].to_numpy(dtype=object)
+    assert (found["rows"], found["churned"]) == (300, label.sum())
+    assert found["log_loss"] == log_loss(label, risk, cluster).as_dict()
+    assert found["base_rate_log_loss"]["value"] > found["log_loss"]["value"]
+    line = recalibration(label, risk, cluster)
+    assert (found["calibration_slope"], found["calibration_intercept"]) == (
+        line.slope.as_dict(), line.intercept.as_dict()
+    )  # fmt: skip
+    assert sum(each["n"] for each in found["deciles"]) == 300
+    assert found["expected_calibration_error"] == expected_calibration_error(label, risk)
 
 
 def test_a_baseline_that_the_source_has_no_history_for_is_left_out() -> None:
@@ -117,7 +133,8 @@ def judged(snapshots: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Return the interval of each AUC of held-out rows, after the whole training."""
     decisions = pd.DataFrame({"stakeholder_id": [], "iteration": [], "arm": [], "propensity": []})
     rows = Rows(decisions, snapshots, [("use", "value"), ("age", "value")], np.ones((0, 2), dtype=bool))
-    found = churn_scorecard(train(rows, params(), lambda line: None).churn_rows, params())
+    made = train(rows, params(), lambda line: None).churn_rows
+    found = churn_scorecard(made.assign(cluster=made["stakeholder_id"]), params())
     estimates = {"ours": found["auc"], **{name: found["baselines"][name]["auc"] for name in LEARNED}}
     return {name: (each["low"], each["high"]) for name, each in estimates.items()}
 
