@@ -34,7 +34,7 @@ def pilot_size(value_sd: float, gain: float, power: float = 0.8, level: float = 
 
 
 def pilot_of(value: pd.Series, population: pd.DataFrame, interventions: Interventions) -> dict[str, float]:
-    """Return the pilot that finds a gain as large as the highest cost of an arm.
+    """Return the pilot that finds a gain as large as the highest cost of an arm that someone may receive.
 
     Args:
         value: outcomes' value in money of a snapshot's stakeholders.
@@ -42,7 +42,7 @@ def pilot_of(value: pd.Series, population: pd.DataFrame, interventions: Interven
         interventions: the arms.
     """
     may = eligible(population["kind"], interventions)
-    dearest = float(costs(population, interventions, may).max(initial=0.0))
+    dearest = float(costs(population, interventions, may)[may].max(initial=0.0))
     return propose_pilot(value, dearest, len(interventions.names))
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from rapport.evaluation.pilot import pilot_message, pilot_size, propose_pilot
+from rapport.contracts.rules import Interventions
+from rapport.evaluation.pilot import pilot_message, pilot_of, pilot_size, propose_pilot
 
 
 def test_size_by_hand():
@@ -52,3 +53,14 @@ def test_a_gain_of_nothing_is_refused():
     for gain in (0.0, -1.0):
         with pytest.raises(ValueError, match="gain: expected above 0; got"):
             pilot_size(1.0, gain)
+
+
+def test_the_pilot_of_a_run_is_for_the_dearest_arm_that_someone_may_receive():
+    population = pd.DataFrame({"stakeholder_id": ["a", "b"], "kind": ["customer", "partner"], "fee": [3.0, np.nan]})
+    arms = {"call": {"cost": "fee", "kinds": ["customer"]}, "mail": {"cost": 0.5},
+            "visit": {"cost": 2.0, "kinds": ["investor"]}}  # fmt: skip
+    interventions = Interventions.model_validate({"control": "none", "arms": arms})
+    value = pd.Series(np.tile([0.0, 10.0], 50))
+    assert pilot_of(value, population, interventions) == propose_pilot(value, 3.0, 4)
+    others = population.assign(kind="partner")
+    assert pilot_of(value, others, interventions) == propose_pilot(value, 0.5, 4)

@@ -124,3 +124,4 @@ def test_a_finished_run_has_them(small_run, name):
     else:
         assert set(found["scores"]) == {"churn_risk", "best_gain"}
         assert [each["age_days"] for each in found["staleness"]] == [90, 180, 270]
+        assert found["policy_staleness"] == {"learned": [], "champion": []}  # one iteration of decisions, no champion
