@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..contracts.params import Params
 from ..models.scores import doubly_robust_scores
+from .bootstrap import resampled
 from .budget_curves import budget_grid, value_per_budget
 from .cost_curve import cost_curve, gain_per_cost
 from .gain_calibration import Promise, expected_gain_error, gain_line, gain_table, promises
@@ -21,7 +22,7 @@ BUDGETS = 5
 
 
 def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> dict[str, Any]:
-    """Return ranking, calibration, promises by iteration, the cost curve and the value of budgets.
+    """Return the policy's value with a bootstrap interval, ranking, calibration, promises, cost curve and budgets.
 
     Everyone is ranked by the worth of the arm that is best for them, whether it pays or not; what is held against the
     gain that came is the gain that was expected, caution aside.
@@ -40,7 +41,9 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
     table = gain_table(gained, predicted, log.cluster)
     spending = cost_curve(gained + cost, cost, gain_per_cost(predicted + cost, cost), log.cluster, *draws)
     points = value_per_budget(log, held.worth, budget_grid(held.worth, log.cost, BUDGETS))
+    policy, _ = chosen(held.worth, log.cost, held.constraints)
     return {
+        "value_resampled": resampled(log, policy, "doubly_robust", *draws).as_dict(),
         "ranking": {name: each.as_dict() for name, each in figures.items()},
         "offset": offset.as_dict(),
         "slope": slope.as_dict(),

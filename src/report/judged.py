@@ -6,6 +6,7 @@ from typing import Any
 
 from ..contracts.params import Evaluation
 from ..evaluation.drift import drift_level
+from ..evaluation.policies import OURS
 from .findings import PER
 from .formats import NOTHING, interval, money, number, percent, with_interval, words
 
@@ -161,8 +162,16 @@ def alarms(change: Mapping[str, Any], levels: Evaluation) -> list[str]:
 def judged_tables(metrics: Mapping[str, Any], groups: Mapping[str, Any], change: Mapping[str, Any],
                   levels: Evaluation) -> Sequence[Table]:  # fmt: skip
     """Return all of them in the order of the page."""
-    gains = gain_tables(metrics["uplift"]["gains"]) if "uplift" in metrics else iter(())
+    gains = [_two_intervals(metrics["uplift"]), *gain_tables(metrics["uplift"]["gains"])] if "uplift" in metrics else []
     return [*gains, *group_tables(groups), *change_tables(change, levels)]
+
+
+def _two_intervals(uplift: Mapping[str, Any]) -> Table:
+    by = {"influence function, clustered": uplift["policies"][OURS]["doubly_robust"],
+          "resampling of stakeholders": uplift["gains"]["value_resampled"]}  # fmt: skip
+    rows = [(how, money(found["value"]), interval(found)) for how, found in by.items()]
+    return Table("Value of this policy", "Net value per decision, doubly robust, with two intervals: the second "
+                 "leans on no normality.", ("interval by", "value", "95 % interval"), rows)  # fmt: skip
 
 
 def _percents(estimate: Mapping[str, Any]) -> str:

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from rapport.contracts.params import parse_params
+from rapport.evaluation.bootstrap import resampled
 from rapport.evaluation.cost_curve import cost_curve, gain_per_cost
 from rapport.evaluation.gain_scorecard import BUDGETS, best_arms, gain_scorecard, group_scorecard
 from rapport.evaluation.held import Held
 from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.policies import chosen
 from rapport.evaluation.policy_value import difference, logged_policy
 from rapport.evaluation.uplift_ranking import gained_by, qini
 from rapport.policy.limits import Constraints
@@ -60,6 +62,8 @@ def test_each_part_is_that_of_its_module(held):
     iteration = np.repeat([1, 2], N // 2)
     found = gain_scorecard(held, iteration, params())
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+    ours, _ = chosen(held.worth, held.log.cost, held.constraints)
+    assert found["value_resampled"] == resampled(held.log, ours, "doubly_robust", 3, 50).as_dict()
     best, priority = best_arms(held.worth)
     gained = gained_by(held.log, best)
     assert found["ranking"]["qini"]["value"] == pytest.approx(qini(gained, priority))

@@ -18,6 +18,7 @@ def estimate(value, low, high):
 
 
 GAINS = {
+    "value_resampled": estimate(12.0, 10.5, 13.0),
     "ranking": {name: estimate(1.5, 1.0, 2.0) for name in ("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_30")},
     "offset": estimate(-0.5, -1.0, 0.0),
     "slope": estimate(0.9, 0.5, 1.3),
@@ -100,7 +101,10 @@ def test_change_by_hand():
 
 
 def test_the_page_shows_them_escaped(finished):
-    tables = judged_tables({"uplift": {"gains": GAINS}}, GROUPS, CHANGE, LEVELS)
+    uplift = {"gains": GAINS, "policies": {"rapport": {"doubly_robust": estimate(12.0, 11.0, 13.5)}}}
+    tables = judged_tables({"uplift": uplift}, GROUPS, CHANGE, LEVELS)
+    assert tables[0].rows == [("influence function, clustered", "12.00", "11.00 to 13.50"),
+                              ("resampling of stakeholders", "12.00", "10.50 to 13.00")]  # fmt: skip
     page = render_page(replace(finished, judged=tables, alarms=alarms(CHANGE, LEVELS)))
     assert "<north>" not in page
     assert "&lt;north&gt;" in page
