@@ -95,7 +95,8 @@ def predicted_gain(held: Held, policy: NDArray[np.float64]) -> NDArray[np.float6
 def _promises(held: Held, iteration: NDArray[np.int64]) -> list[Promise]:
     """Compare what each decision gained over the control as it was carried out with what our gains predict of it.
 
-    Gains of arms of which too few were logged are unknown, so those decisions are in neither total.
+    Gains of arms of which too few were logged are unknown, so those decisions are in neither total; they are so few
+    that what remains is still as good as drawn by the propensities.
     """
     log, rows = held.log, np.arange(len(held.log.arm))
     control = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)[:, 0]
