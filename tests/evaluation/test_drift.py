@@ -53,6 +53,22 @@ def test_the_index_by_hand():
     assert population_stability_index(before, before) == 0.0
 
 
+def test_a_bin_of_a_single_row_counts_for_the_noise():
+    before, now = (
+        pd.Series(["a"] * 60 + ["b"] * 40, dtype="str"),
+        pd.Series(["a"] * 60 + ["b"] * 39 + ["c"], dtype="str"),
+    )
+    assert measured(CATEGORY, before, now)["noise"] == pytest.approx(noise_limit(3, 100, 100))
+    assert measured(CATEGORY, before, now[:99])["noise"] == pytest.approx(noise_limit(2, 100, 99))
+
+
+def test_an_index_at_a_level_has_reached_it():
+    levels = Evaluation(drift_some=0.125, drift_strong=0.25)
+    found = [drift_level({"psi": psi, "noise": 0.01}, levels) for psi in (0.12, 0.125, 0.24, 0.25)]
+    assert found == ["none", "some", "some", "strong"]
+    assert drift_level({"psi": 0.3, "noise": 0.3}, levels) == "none"
+
+
 NUMBERS = st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 1.0, 2.0, 3.5, 7.0, np.inf, np.nan]), max_size=60)
 
 
