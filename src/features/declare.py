@@ -32,7 +32,7 @@ class Feature:
         return asdict(self)
 
 
-Pair = tuple[Feature, Any]  # a declaration, and its expression over measures.Measured
+Pair = tuple[Feature, Any]  # a declaration, and its expression over side_by_side.Measured
 
 
 @dataclass(frozen=True)

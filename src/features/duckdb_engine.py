@@ -59,6 +59,10 @@ class DuckDBEngine:
             while running:
                 yield _awaited(running)
 
+    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
+        """Return the rows of a compiled query over `measures` alone."""
+        return self._whole.compute(sql, measures)
+
     def close(self) -> None:
         """Close the database and remove what was spilled."""
         self._whole.close()
@@ -100,6 +104,12 @@ class _Database:
             self._connection.register("rows", rows)
             self._connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM rows")
         self._connection.execute(view)
+        found: pa.Table = self._connection.execute(sql).to_arrow_table()
+        return found
+
+    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
+        """Return the rows of a query over a table of measures."""
+        self._connection.register("measures", measures)
         found: pa.Table = self._connection.execute(sql).to_arrow_table()
         return found
 

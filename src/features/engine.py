@@ -21,7 +21,7 @@ class Engine(Protocol):
     """Runs queries over one history."""
 
     def compile(self, expression: Table) -> str:
-        """Return the engine's SQL of an expression over `history` and `spine`."""
+        """Return the engine's SQL of an expression over `history` and `spine`, or over `measures`."""
 
     def query(self, sql: str, spine: pd.DataFrame | None = None) -> pa.Table:
         """Return the rows of a compiled query.
@@ -35,6 +35,9 @@ class Engine(Protocol):
         self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
         """Yield each spine with the rows of each query, in order."""
+
+    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
+        """Return the rows of a compiled query over `measures` alone."""
 
     def close(self) -> None:
         """Free what the engine holds."""

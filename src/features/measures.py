@@ -1,7 +1,6 @@
 """What is counted of the visible events, once per row and event type: all features are arithmetic on these numbers.
 
-Two steps keep it fast: one pass over the events groups by row and type, a second over the few groups lays the types
-side by side. Everything counted is int64, so both engines and any order of adding give the same numbers.
+Everything counted is int64, so both engines and any order of adding give the same numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,9 @@ from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS
 
 WEEKS = 52  # of the calendar of active weeks; its bits fit an int64 without the sign
-_CALENDAR = "weeks"
+AGES = ("youngest", "oldest")
+CALENDAR = "weeks"
+LAST = "last"
 
 
 # Both engines know these by these names; Ibis' own forms are slow on DuckDB or unknown to it for Spark.
@@ -35,7 +36,7 @@ def _how_often(true: bool) -> int:  # type: ignore[empty-body]
 
 
 @ibis.udf.scalar.builtin(name="bit_count")
-def _count_bits(bits: int) -> int:  # type: ignore[empty-body]
+def count_bits(bits: int) -> int:  # type: ignore[empty-body]
     """Return how many bits are set."""
 
 
@@ -83,7 +84,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         "n": seen.row.count(),
         "youngest": seen.age.min(),
         "oldest": seen.age.max(),
-        _CALENDAR: any_bit(ibis.literal(1, "int8").cast("int64") << week),
+        CALENDAR: any_bit(ibis.literal(1, "int8").cast("int64") << week),
     }
     for days in windows.days:
         recent = seen.age <= days * MICROS_PER_DAY
@@ -95,50 +96,11 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
     for days in windows.counted:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if valued:
-        columns["last"] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
+        columns[LAST] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
     in_longest = seen.age <= windows.longest * MICROS_PER_DAY
     for name, code in channels.items():
         columns[f"on_{name}"] = how_often(in_longest & (seen.channel == code))
     return seen.group_by("row", "type").aggregate(**columns)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The measures of each row's types, to be laid side by side: every method returns one number per row.
-
-    Attributes:
-        table: as `per_type` returns it.
-        codes: of the types, by slug.
-    """
-
-    table: Table
-    codes: Mapping[str, int]
-
-    def of(self, name: str, measure: str) -> Any:
-        """Return the int64 measure of one type, missing where it has no event."""
-        return self._where([name], measure).max()
-
-    def total(self, names: Sequence[str], measure: str) -> Any:
-        """Return the measure added over several types, 0 where none has an event."""
-        return self._where(names, measure).sum().fill_null(0)
-
-    def least(self, names: Sequence[str], measure: str) -> Any:
-        """Return the smallest measure over several types, missing where none has an event."""
-        return self._where(names, measure).min()
-
-    def greatest(self, names: Sequence[str], measure: str) -> Any:
-        """Return the largest measure over several types, missing where none has an event."""
-        return self._where(names, measure).max()
-
-    def active_weeks(self, names: Sequence[str], weeks: int) -> Any:
-        """Return in how many of the latest weeks any of several types had an event."""
-        return _count_bits(any_bit(self._where(names, _CALENDAR)) & (2**weeks - 1))
-
-    def _where(self, names: Sequence[str], measure: str) -> Any:
-        """Return the measure of the named types alone. A choice per group is much faster than a filtered aggregate."""
-        codes = [self.codes[name] for name in names]
-        chosen = self.table.type == codes[0] if len(codes) == 1 else self.table.type.isin(codes)
-        return chosen.ifelse(self.table[measure], ibis.null("int64"))
 
 
 def how_often(true: Any) -> Any:

@@ -1,8 +1,9 @@
 """Features of the interventions received: how many of each arm, how lately, and how they were met."""
 
 from .declare import Feature, Material, Pair
-from .measures import Measured, ratio
+from .measures import ratio
 from .of_types import days_since
+from .side_by_side import Measured
 
 
 def contact_features(material: Material, measured: Measured) -> list[Pair]:

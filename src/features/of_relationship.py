@@ -5,8 +5,9 @@ from operator import add
 from typing import Any
 
 from .declare import Feature, Material, Pair
-from .measures import WEEKS, Measured, days, ratio, value
+from .measures import WEEKS, days, ratio, value
 from .of_types import days_since, rhythm
+from .side_by_side import Measured
 
 _QUARTER = 13  # weeks
 
@@ -46,7 +47,7 @@ def _worth(material: Material, measured: Measured) -> list[Pair]:
     if not names:
         return []
     source = " and ".join(names)
-    money: Any = reduce(add, (value(measured.of(name, f"sum_{long}").fill_null(0)) * margin
+    money: Any = reduce(add, (value(measured.of(name, f"sum_{long}")) * margin
                               for name, margin in material.worth.items()))  # fmt: skip
     recency = Feature("rfm_recency_days", f"days since the latest {source}", "days", source)
     frequency = Feature("rfm_frequency", f"{source} events in the last {long} days", "events", source, long, "zero")

@@ -6,13 +6,14 @@ They stand in the tables beside the features, are declared nowhere and never lea
 from typing import Any
 
 from .declare import Material
-from .measures import Measured, days
+from .measures import days
+from .side_by_side import Measured
 
 
 def rule_columns(material: Material, measured: Measured) -> dict[str, Any]:
     """Return the expressions by column name."""
     columns = {
-        f"{arm}_count_{window}d": measured.of(arm, f"n_{window}").fill_null(0).cast("float64")
+        f"{arm}_count_{window}d": measured.of(arm, f"n_{window}").cast("float64")
         for arm in material.contacts
         for window in material.windows.counted
     }

@@ -4,7 +4,8 @@ from itertools import pairwise
 from typing import Any
 
 from .declare import Feature, Material, Pair
-from .measures import Measured, Windows, days, ratio, value
+from .measures import Windows, days, ratio, value
+from .side_by_side import Measured
 
 
 def type_features(material: Material, measured: Measured) -> list[Pair]:
@@ -87,7 +88,7 @@ def _slope(name: str, counted: str, windows: Windows, measured: Measured) -> Pai
     middles = [-(near + far) / 2.0 for near, far in zip(starts, windows.days, strict=False)]
 
     def parts(measure: str) -> list[Any]:
-        whole = [measured.of(name, f"{measure}_{window}").fill_null(0) for window in windows.days]
+        whole = [measured.of(name, f"{measure}_{window}") for window in windows.days]
         return [whole[0].cast("float64"), *((b - a).cast("float64") for a, b in pairwise(whole))]
 
     n, v = parts(counted), parts("sum")

@@ -63,9 +63,15 @@ class SparkEngine:
         for spine in spines:
             yield spine, [self.query(sql, spine) for sql in queries]
 
+    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
+        """Return the rows of a compiled query over `measures` alone."""
+        self._session.createDataFrame(measures).createOrReplaceTempView("measures")
+        found: pa.Table = self._session.sql(sql).toArrow()
+        return found
+
     def close(self) -> None:
         """Stop the session that this engine started."""
-        for view in ("history", "spine"):
+        for view in ("history", "spine", "measures"):
             self._session.catalog.dropTempView(view)
         self._folder.cleanup()
         if self._mine:
