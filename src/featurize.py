@@ -3,6 +3,8 @@
 Run as `python -m rapport.featurize` in the project's root.
 """
 
+import pandas as pd
+
 from .features.build import Featurizer
 from .features.engine import open_engine
 from .features.history import Codes
@@ -19,13 +21,14 @@ app = new_app("Build point-in-time features at each decision, at snapshots, and 
 def main() -> None:
     """Read data/tables, write data/features."""
     params = load_params()
-    codes = Codes.from_dict(read_json(TABLES / "history.json"))
+    document = read_json(TABLES / "history.json")
+    codes, counts = Codes.from_dict(document), pd.DataFrame(document["occurrences"], dtype="int64")
     for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
     stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
     check_file(TABLES / "history.parquet")
     with open_engine(TABLES / "history.parquet", params) as engine:
-        made = Featurizer(stakeholders, codes, engine, params)
+        made = Featurizer(stakeholders, codes, counts, engine, params)
         write_json(FEATURES / "features.json", [feature.as_dict() for feature in made.features])
         say(f"{len(made.features)} features of {len(codes.types)} event types")
         tables = {

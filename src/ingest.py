@@ -3,7 +3,9 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
+from .features.engine import open_engine
 from .features.history import codes_of, contacts_received, history_parts, stored
+from .features.occurrences import occurrences
 from .sources.adapters import read_source
 from .sources.intake import take_in
 from .store.console import new_app, run, say
@@ -28,7 +30,9 @@ def main() -> None:
     history = history_parts(taken.stakeholders["stakeholder_id"], taken.event_parts, received, codes, slugs)
     write_evenly(TABLES / "events.parquet", taken.event_parts.tables())
     write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"])
-    write_json(TABLES / "history.json", codes.as_dict())
+    with open_engine(TABLES / "history.parquet", params) as engine:
+        counts = occurrences(engine, params)
+    write_json(TABLES / "history.json", {**codes.as_dict(), "occurrences": counts.to_dict("list")})
     write_json(TABLES / "counts.json", taken.counts)
     say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
         f"decisions ({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip

@@ -26,6 +26,7 @@ from rapport.features.catalogue import declarations
 from rapport.features.declare import Feature, Material
 from rapport.features.engine import Engine, open_engine
 from rapport.features.history import Codes, build_history
+from rapport.features.occurrences import occurrences
 from rapport.store.frames import write_frame
 
 DAY = 86_400_000_000
@@ -147,7 +148,7 @@ def featurizer(
     """Yield what makes the features of canonical tables."""
     history, codes = history_of(stakeholders, events, decisions, params)
     with open_engine(history, params) as engine, patch("rapport.features.build.declarations", _declared):
-        made = Featurizer(stakeholders, codes, engine, params)
+        made = Featurizer(stakeholders, codes, occurrences(engine, params), engine, params)
         _reuse_sql(made, engine)
         yield made
 

@@ -35,12 +35,15 @@ _TENURE = Feature("tenure_days", "days since the relationship began", "days", "s
 class Featurizer:
     """The tables of one run, each as parts in the order of the stakeholders; there is always one, be it empty."""
 
-    def __init__(self, stakeholders: pd.DataFrame, codes: Codes, engine: Engine, params: Params) -> None:
+    def __init__(
+        self, stakeholders: pd.DataFrame, codes: Codes, counts: pd.DataFrame, engine: Engine, params: Params
+    ) -> None:
         """Choose the features from what was known at `as_of`.
 
         Args:
             stakeholders: canonical, in stakeholder_id order.
             codes: of the history.
+            counts: of its `occurrences`.
             engine: over the history of the same stakeholders, contacts included.
             params: clock, outcome, catalogue of arms, features section, and kpis where retention is worth `clv`.
 
@@ -51,7 +54,7 @@ class Featurizer:
         self._codes, self._engine, self._params = codes, engine, params
         self._people = relationships(stakeholders, codes, engine, params)
         self._worth = RetentionWorth(self._people, codes, engine, params)
-        self._material = material_of(codes, engine, params)
+        self._material = material_of(codes, counts, params)
         declared = declarations(self._material)
         self._attributes = attributes(stakeholders, params, {_TENURE.name, *(each.name for each in declared)})
         left_out = "since" in {*params.features.exclude, *params.features.audit_only}

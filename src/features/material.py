@@ -6,25 +6,26 @@ import pandas as pd
 
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
-from ..contracts.time import instant_micros
 from .declare import Material
-from .engine import Engine
 from .history import Codes, contact_type, slug
 from .labels import margins_by_slug
 from .measures import Windows
-from .visible import HISTORY, visible_at
 
 
-def material_of(codes: Codes, engine: Engine, params: Params) -> Material:
+def material_of(codes: Codes, counts: pd.DataFrame, params: Params) -> Material:
     """Choose event types and channels from what was known at `as_of`; the catalogue's arms always have their columns.
 
     The leaving event is no material: nobody who has left is in any spine.
+
+    Args:
+        codes: of the history.
+        counts: of its `occurrences`.
+        params: outcome, catalogue of arms, decision and features.
 
     Raises:
         InputError: the names of two channels are alike.
         ParamsError: features.responses or refusals name a contact, the leaving event, or a type twice.
     """
-    counts = _counts(engine, params)
     leaving = params.outcome.churn.event
     contacts = {contact_type(arm): codes.type_code(contact_type(arm)) for arm in sorted(params.interventions.arms)}
     aside = {*contacts.values(), *([codes.type_code(leaving)] if leaving is not None else [])}
@@ -55,14 +56,6 @@ def material_of(codes: Codes, engine: Engine, params: Params) -> Material:
         refusals=_answering(params.features.refusals, "refusals", activity, no_answers),
         rests=params.decision.rest_after_refusal_days > 0,
     )
-
-
-def _counts(engine: Engine, params: Params) -> pd.DataFrame:
-    """Return type, channel, events, values: how many events and values each type and channel had before `as_of`."""
-    seen = visible_at(HISTORY, instant_micros(params.clock.as_of))
-    grouped = seen.group_by("type", "channel").aggregate(events=seen.type.count(), values=seen.amount.count())
-    found: pd.DataFrame = engine.query(engine.compile(grouped)).to_pandas()
-    return found
 
 
 def _most(counts: pd.Series, names: Iterable[str], most: int, always: Set[str] = frozenset(),

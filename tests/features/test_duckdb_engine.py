@@ -28,13 +28,14 @@ from rapport.features import build as building
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
+from rapport.features.occurrences import occurrences
 from rapport.store.frames import write_frame
 
 STAKEHOLDERS, HISTORY, CODES = crowd(people=10_000, events=200_000, kinds=8, seed=1)
 
 
 def population(engine: Engine) -> pa.Table:
-    made = Featurizer(STAKEHOLDERS, CODES, engine, params())
+    made = Featurizer(STAKEHOLDERS, CODES, occurrences(engine, params()), engine, params())
     return pa.concat_tables(list(made.population()))
 
 

@@ -10,6 +10,7 @@ from rapport.contracts.errors import InputError, ParamsError
 from rapport.features.declare import Material
 from rapport.features.engine import open_engine
 from rapport.features.material import material_of
+from rapport.features.occurrences import occurrences
 
 SILENCE = {"churn": {"inactive_days": 9, "activity": ["visit"]}}
 
@@ -25,7 +26,7 @@ def material_from(events: list[Event], **how: Any) -> Material:
     chosen = params(**how)
     history, codes = history_of(people(["ann"]), event_table(events), decision_table([]), chosen)
     with open_engine(history, chosen) as engine:
-        return material_of(codes, engine, chosen)
+        return material_of(codes, occurrences(engine, chosen), chosen)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 9])

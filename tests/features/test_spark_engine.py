@@ -39,6 +39,7 @@ from rapport.contracts.errors import ParamsError
 from rapport.features import build as building
 from rapport.features.build import Featurizer
 from rapport.features.engine import open_engine
+from rapport.features.occurrences import occurrences
 from rapport.features.retention_worth import RetentionWorth
 from rapport.features.spark_engine import SparkEngine
 from rapport.features.spine import population_spine, relationships, snapshot_spine
@@ -172,7 +173,7 @@ def test_a_file_in_parts_gives_what_its_table_gives(
         monkeypatch.setattr(building, "ROWS_AT_ONCE", rows)
         chosen = params(engine=engine, threads=1)
         with open_engine(events, chosen) as opened:
-            parts = list(Featurizer(stakeholders, codes, opened, chosen).population())
+            parts = list(Featurizer(stakeholders, codes, occurrences(opened, chosen), opened, chosen).population())
         found.append(pa.concat_tables(parts))
         assert len(parts) == -(-40 // rows)
     assert found[0].equals(found[1])
