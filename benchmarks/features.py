@@ -3,7 +3,7 @@
 `python benchmarks/features.py [--events 1 10 100] [--folder FOLDER]` (millions). The data are made once in FOLDER: 100
 events a stakeholder over two years, six event types, four channels, three types with values, one event in fifty known
 a day late. Cases: `floor`, a bare DuckDB scan and group-by by stakeholder and event type over the same Parquet (count,
-sum of values, latest time); `counted`, what ingest counts once beside writing the history, so that `ours` may choose
+sum of values, latest time); `counted`, what ingest counts once beside writing the history, so that `ours` may choose;
 `ours`, the default catalogue at one as-of instant; `ours, 4 instants`, the same for four snapshots in one pass;
 `pandas`, the same features with group-bys, at sizes that pandas can do, compared with ours cell by cell at the smallest
 size.

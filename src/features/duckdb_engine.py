@@ -85,6 +85,7 @@ class _Database:
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
         })  # fmt: skip
+        self._connection.execute("CREATE MACRO div(a, b) AS a // b")  # Spark knows it by this name
         if isinstance(events, Path):
             text = str(events).replace("'", "''")
             self._events = f"read_parquet('{text}')"

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import ibis
 from ibis.expr.types import Table
 
 from ..contracts.errors import ParamsError
@@ -15,14 +14,13 @@ from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS, NO_CODE, Codes, contact_type, slug
 from .labels import margins_by_slug
-from .measures import any_bit, latest_of
+from .measures import any_bit, bit_of, latest_of
 from .visible import HISTORY, SPINE, visible
 
 YEAR = 365 * MICROS_PER_DAY
 QUARTER = YEAR // 4
 QUARTERS = 4
 Value = TypeVar("Value")
-_OLDER = 52  # the bit of everything before a calendar's periods; with it, all bits fit a float64
 
 
 @dataclass(frozen=True)
@@ -167,8 +165,7 @@ def _taken_back(seen: Table, made: Ingredients) -> dict[str, Any]:
 
 def _calendar(seen: Table, length: int, active: Any) -> Any:
     """Return bit k set for an active event in [as_of − (k + 1)·length, as_of − k·length)."""
-    back = ibis.least(((seen.age - 1) // length).cast("int64"), ibis.literal(_OLDER, "int64")).cast("int32")
-    return any_bit(ibis.literal(1, "int8").cast("int64") << back, where=active)
+    return any_bit(bit_of(seen.age, length), where=active)
 
 
 def _answers(seen: Table, name: str, survey: Survey, recent: Any) -> dict[str, Any]:

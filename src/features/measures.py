@@ -13,7 +13,7 @@ from ibis.expr.types import Column, Table
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS
 
-WEEKS = 52  # of the calendar of active weeks; its bits fit an int64 without the sign
+WEEKS = 52  # of the calendar of active weeks; its bits, and one for all before, fit a float64
 AGES = ("youngest", "oldest")
 CALENDAR = "weeks"
 LAST = "last"
@@ -33,6 +33,11 @@ def any_bit(bits: int) -> int:  # type: ignore[empty-body]
 @ibis.udf.agg.builtin(name="count_if")
 def _how_often(true: bool) -> int:  # type: ignore[empty-body]
     """Return how many rows have it true; cheaper than a filter before a count."""
+
+
+@ibis.udf.scalar.builtin(name="div")
+def _whole(dividend: int, divisor: int) -> int:  # type: ignore[empty-body]
+    """Return how often the divisor goes into a number ≥ 0; Ibis' own form divides floating numbers on DuckDB."""
 
 
 @ibis.udf.scalar.builtin(name="bit_count")
@@ -77,14 +82,11 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         window; if valued `sum_<days>`: sum of the values in the window, and `last`: the value of the latest event that
         has one, of the last recorded among ties; if partly `valued_<days>`: number of the values in the window.
     """
-    # Older events share the bit behind the calendar's last, which nothing reads. One microsecond less, since an event
-    # exactly a week old lies in the last week, as it does in a window of 7 days.
-    week = ibis.least(((seen.age - 1) // (7 * MICROS_PER_DAY)).cast("int32"), ibis.literal(WEEKS, "int32"))
     columns: dict[str, Any] = {
         "n": seen.row.count(),
         "youngest": seen.age.min(),
         "oldest": seen.age.max(),
-        CALENDAR: any_bit(ibis.literal(1, "int8").cast("int64") << week),
+        CALENDAR: any_bit(bit_of(seen.age, 7 * MICROS_PER_DAY)),
     }
     for days in windows.days:
         recent = seen.age <= days * MICROS_PER_DAY
@@ -101,6 +103,16 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
     for name, code in channels.items():
         columns[f"on_{name}"] = how_often(in_longest & (seen.channel == code))
     return seen.group_by("row", "type").aggregate(**columns)
+
+
+def bit_of(age: Any, period: int) -> Any:
+    """Return an int64 with one bit, the k-th for an age in the k-th period before the instant (microseconds).
+
+    What is older than 52 periods shares the bit behind the last. One microsecond less, since an event exactly one
+    period old lies in the latest, as it does in a window of that length.
+    """
+    back = ibis.least(_whole(age - 1, period).cast("int32"), ibis.literal(WEEKS, "int32"))
+    return ibis.literal(1, "int8").cast("int64") << back
 
 
 def how_often(true: Any) -> Any:
