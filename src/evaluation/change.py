@@ -14,7 +14,7 @@ from ..contracts.draws import clusters
 from ..models.bundle import Bundle
 from ..models.scores import FloatArray, IntArray
 from ..policy.decide import make_offer
-from .drift import independent_rows, noise_limit, number_bins, population_stability_index
+from .drift import independent_rows, index_and_noise, number_bins
 from .estimate import cluster_codes, clustered_mean
 from .gain_scorecard import best_arms
 from .held import Held
@@ -88,6 +88,5 @@ def _instant(at: Any, part: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def _drift(before: IntArray, now: IntArray, independent: float, rows: int) -> dict[str, float]:
-    held = (before + now) > 0
-    psi = population_stability_index(before[held], now[held])
-    return {"psi": psi, "noise": noise_limit(int(held.sum()), independent, rows)}
+    psi, noise = index_and_noise(before, now, independent, rows)
+    return {"psi": psi, "noise": noise}

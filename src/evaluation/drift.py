@@ -103,6 +103,19 @@ def noise_limit(bins: int, before: float, now: float) -> float:
     return float(chi2.ppf(_LEVEL, bins - 1) * (1 / before + 1 / now)) if bins > 1 else 0.0
 
 
+def index_and_noise(before: IntArray, now: IntArray, independent: float, rows: int) -> tuple[float, float]:
+    """Return the index over the bins that hold a row of either sample, and its noise.
+
+    Args:
+        before, now: rows in each bin, shape (bins,).
+        independent: how many independent rows those before are worth.
+        rows: of now.
+    """
+    held = (before + now) > 0
+    psi = population_stability_index(before[held], now[held])
+    return psi, noise_limit(int(held.sum()), independent, rows)
+
+
 def independent_rows(ids: pd.Series) -> float:
     """Return how many independent rows the rows are worth if those of one stakeholder are all alike.
 
@@ -177,9 +190,7 @@ def _drift(before: pd.Series, now: pd.Series, feature: Mapping[str, Any], indepe
         p, q = category_bins(before, now)
     else:
         p, q = number_bins(before.to_numpy(), now.to_numpy())
-    held = (p + q) > 0
-    noise = noise_limit(int(held.sum()), independent, len(now))
-    return Drift(_absent(before, feature), population_stability_index(p[held], q[held]), noise)
+    return Drift(_absent(before, feature), *index_and_noise(p, q, independent, len(now)))
 
 
 def _values(rows: pd.DataFrame, feature: Mapping[str, Any]) -> pd.Series:
