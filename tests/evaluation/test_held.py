@@ -72,6 +72,7 @@ def test_costs_due_on_assignment_are_as_they_were() -> None:
     held = by_hand("assignment")
     assert held.log.value.tolist() == [40.0, 6.0, 30.0, 20.0]
     assert held.log.cost[:, 1].tolist() == [10.0] * 4
+    assert held.worth.tolist() == held.gain.tolist() == [[0.0, -4.0]] * 4  # no rule, no caution
 
 
 def test_a_wrong_expectation_of_success_does_not_bias_the_value() -> None:
