@@ -31,15 +31,15 @@ def params(**decision: object) -> Params:
     })  # fmt: skip
 
 
-def world(turned: bool, apart_days: int = 90, seed: int = 131) -> tuple[Held, pd.DataFrame]:
+def world(turned: bool, apart_days: int = 90, noise: float = 3.0) -> tuple[Held, pd.DataFrame]:
     """Return three iterations of the same people; a call gains 6 where use is above 0 and loses 6 where it is not.
 
     If the world has turned, it is the other way round in the last iteration. Today's gains are true.
     """
-    rng, n = np.random.default_rng(seed), 3 * EACH
+    rng, n = np.random.default_rng(131), 3 * EACH
     use, iteration, arm = np.tile(rng.normal(size=EACH), 3), np.repeat([0, 1, 2], EACH), rng.integers(2, size=n)
     effect = 6.0 * np.sign(use) * np.where((iteration == 2) & turned, -1, 1)
-    money = 20.0 + effect * arm + rng.normal(0, 3, n)
+    money = 20.0 + effect * arm + rng.normal(0, noise, n)
     ids = [f"s{at}" for at in range(EACH)] * 3
     decisions = pd.DataFrame({
         "stakeholder_id": ids, "kind": "customer", "use": use, "arm": np.array(NAMES)[arm],
@@ -89,6 +89,10 @@ def test_old_policies_keep_todays_rules_and_limits() -> None:
     assert [each["gain"]["value"] for each in found[1:]] == [0.0, 0.0]
     few = value_staleness(held, decisions, bundle(decisions, params(budget=30.0)), 3 * EACH)  # 10 of the latest 500
     assert all(abs(each["gain"]["value"]) < 0.6 for each in few)
+    held, decisions = world(False, noise=30.0)  # five standard errors of an effect are more than any effect
+    wary, bold = (value_staleness(held, decisions, bundle(decisions, params(caution=by)), 9) for by in (5.0, 0.0))
+    assert [each["gain"]["value"] for each in wary[1:]] == [0.0, 0.0]
+    assert 0.0 not in [each["gain"]["value"] for each in bold[1:]]
 
 
 def test_the_champion_is_asked_by_iteration_about_what_it_has_not_learned() -> None:
