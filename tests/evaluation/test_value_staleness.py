@@ -1,6 +1,7 @@
 """Policies as they age: a world that stays and one that turns, what may be learned by when, the champion by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -89,10 +90,13 @@ def test_old_policies_keep_todays_rules_and_limits() -> None:
     assert [each["gain"]["value"] for each in found[1:]] == [0.0, 0.0]
     few = value_staleness(held, decisions, bundle(decisions, params(budget=30.0)), 3 * EACH)  # 10 of the latest 500
     assert all(abs(each["gain"]["value"]) < 0.6 for each in few)
-    held, decisions = world(False, noise=30.0)  # five standard errors of an effect are more than any effect
-    wary, bold = (value_staleness(held, decisions, bundle(decisions, params(caution=by)), 9) for by in (5.0, 0.0))
+    dear = Held(**{**vars(held), "log": replace(held.log, cost=np.tile([0.0, 9.0], (3 * EACH, 1)))})
+    unpaid = value_staleness(dear, decisions, bundle(decisions, params()), 3 * EACH)
+    assert [each["gain"]["value"] for each in unpaid[1:]] == [0.0, 0.0]
+    held, decisions = world(False, noise=60.0)  # two standard errors of an effect are more than the effect
+    wary, bold = (value_staleness(held, decisions, bundle(decisions, params(caution=by)), 9) for by in (2.0, 0.0))
     assert [each["gain"]["value"] for each in wary[1:]] == [0.0, 0.0]
-    assert 0.0 not in [each["gain"]["value"] for each in bold[1:]]
+    assert [each["gain"]["value"] for each in bold[1:]] != [0.0, 0.0]
 
 
 def test_the_champion_is_asked_by_iteration_about_what_it_has_not_learned() -> None:
