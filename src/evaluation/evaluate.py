@@ -79,8 +79,9 @@ def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dic
 
 
 def _clusters(ids: pd.Series, run: TrainedRun) -> NDArray[np.object_]:
-    people = run.people.set_index("stakeholder_id", drop=False).loc[ids].reset_index(drop=True)
-    return clusters(people, run.params.decision.one_per).to_numpy(dtype=object)
+    """Return whose outcomes hang together, shape (n,), of held-out rows that hold no more than the stakeholder."""
+    everyone = clusters(run.people, run.params.decision.one_per)
+    return everyone.set_axis(run.people["stakeholder_id"]).loc[ids].to_numpy(dtype=object)
 
 
 def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:

@@ -21,10 +21,11 @@ def attribute_groups(ids: pd.Series, people: pd.DataFrame, params: Params) -> pd
         people: canonical stakeholders.
         params: `kpis.segment` and `features.audit_only`.
     """
-    mine = people.set_index("stakeholder_id").loc[ids].reset_index(drop=True)
     segment = [params.kpis.segment] if params.kpis.segment else []
     named = dict.fromkeys(["kind", *segment, *params.features.audit_only])
-    return pd.DataFrame({name: groups(mine[name]) for name in named if name in mine})
+    known = people.set_index("stakeholder_id")[[name for name in named if name in people]]
+    mine = known.loc[ids].reset_index(drop=True)
+    return pd.DataFrame({name: groups(mine[name]) for name in mine})
 
 
 def groups(attribute: pd.Series) -> pd.Series:
