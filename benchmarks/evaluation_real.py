@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from rapport.contracts.params import Gate, Learner, Params, parse_params
 from rapport.evaluation.estimate import Estimate, clustered_mean
+from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import judge
 from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION
-from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
+from rapport.evaluation.policy_scorecard import evidence_over_rivals
 from rapport.evaluation.policy_value import (
     clipped,
     direct,
@@ -172,27 +173,26 @@ def verdicts(trial: Trial, splits: int) -> dict[str, object]:
         champion = int(np.argmax([logged.money[logged.arm == a].mean() for a in range(len(trial.arms))]))
         for name, effect in effects.items():
             gains = {
-                at: _gains(trial.held(rows, value[at][0], np.nan_to_num(effect[at])), trial.arms, champion)
+                at: _gains(trial.held(rows, value[at][0], np.nan_to_num(effect[at])), champion)
                 for at, rows in (("judged", judged), ("fresh", fresh))
             }
             verdict, again = judge(gains["judged"], CHAMPION, 1, Gate()), judge(gains["fresh"], CHAMPION, 1, Gate())
             found[name].append({
                 "promoted": verdict.promoted,
-                "ahead": all((each.value or 0.0) > 0 for each in gains["judged"].values()),
-                "confirmed": all((each.value or 0.0) > 0 for each in gains["fresh"].values()),
+                "ahead": all((each.gain.value or 0.0) > 0 for each in gains["judged"].values()),
+                "confirmed": all((each.gain.value or 0.0) > 0 for each in gains["fresh"].values()),
                 "proof_again": again.promoted,
                 "champion": trial.arms[champion],
-                "gain": {rival: rounded(each) for rival, each in gains["judged"].items()},
+                "gain": {rival: rounded(each.gain) for rival, each in gains["judged"].items()},
             })  # fmt: skip
     return {name: _summary(each) for name, each in found.items()}
 
 
-def _gains(held: Held, names: tuple[str, ...], champion: int) -> dict[str, Estimate]:
+def _gains(held: Held, champion: int) -> dict[str, Evidence]:
     """Return our gain over every rival; the champion gives everyone one arm and has learned from none of these rows."""
     arms = held.worth.shape[1]
     view = np.tile(np.where(np.arange(arms) == champion, float(champion > 0), 0.0), (len(held.worth), 1))
-    rival = Incumbent(view, np.ones(len(view), dtype=bool), Constraints())
-    return gains_over_rivals(policy_scorecard(held, names, rival))
+    return evidence_over_rivals(held, Incumbent(view, np.ones(len(view), dtype=bool), Constraints()))
 
 
 def _summary(splits: list[dict[str, object]]) -> dict[str, object]:

@@ -31,32 +31,29 @@ from sklearn.linear_model import LogisticRegression
 
 from rapport.contracts.params import Gate
 from rapport.evaluation.bootstrap import resampled
-from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import Verdict, compare, judge
 from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION
-from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
+from rapport.evaluation.policy_scorecard import evidence_over_rivals
 from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
 from rapport.policy.limits import Constraints
 
 GATE = Gate()
-NAMES = tuple(f"arm {at}" for at in range(ARMS))
-PEOPLE, LOOKS, WORLDS = 200, 3, 1000
+LOOKS, WORLDS = 3, 1000
 DIFFERENT = World(level=(6.0, 5.0, 4.0), spread=12.0, cost=3.0)
-NULLS = {
-    "no arm does anything, none costs": World(),
-    "one arm is best for everyone": World(level=(4.0, 1.0, 0.0), cost=1.0),
-    "the champion is as good": DIFFERENT,
-}
+RARE = World(level=(0.0, 14.0, 14.0), spread=25.0, cost=3.0, shape=1.0, rare=0.01)
+FEW = World(level=(6.0, 5.0, 4.0), spread=30.0, cost=3.0, mood=15.0, most=19)
+SEED = 101
 BLUR = 6.0  # of what champion and challenger know, where one is as good as the other
 Views = Callable[[list[Draw], np.random.Generator], tuple[Floats, Floats]]
 
 
-def gains(data: Held, champion: Floats, fresh: np.ndarray) -> dict[str, Estimate]:
-    """Return the challenger's paired gain over every rival, over the champion on fresh rows only."""
-    return gains_over_rivals(policy_scorecard(data, NAMES, Incumbent(champion, fresh, Constraints())))
+def gains(data: Held, champion: Floats, fresh: np.ndarray) -> dict[str, Evidence]:
+    """Return evidence of the challenger's paired gain over every rival, over the champion on fresh rows only."""
+    return evidence_over_rivals(data, Incumbent(champion, fresh, Constraints()))
 
 
 def look(parts: list[Draw], number: int, views: Views, rng: np.random.Generator) -> Verdict:
@@ -89,24 +86,52 @@ def blurred(challenger: float, champion: float) -> Views:
     return views
 
 
+def twins(parts: list[Draw], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Both know the same, but where the challenger gives the last arm but one the champion gives its rare twin."""
+    truth = together(parts).gain
+    challenger = truth + rng.normal(0, BLUR, truth.shape)
+    challenger[:, 0], challenger[:, -1] = 0.0, np.nan
+    champion = challenger.copy()
+    champion[:, [-2, -1]] = challenger[:, [-1, -2]]
+    return challenger, champion
+
+
+NULLS: dict[str, tuple[World, int, Views]] = {  # world, people of an iteration, what is known
+    "no arm does anything, none costs": (World(), 200, learned),
+    "one arm is best for everyone": (World(level=(4.0, 1.0, 0.0), cost=1.0), 200, learned),
+    "the champion is as good": (DIFFERENT, 200, blurred(BLUR, BLUR)),
+    "the champion is as good, by an arm logged at 1 %": (RARE, 1000, twins),
+    "the champion is as good, 60 people of ten decisions each": (FEW, 60, blurred(BLUR, BLUR)),
+}  # fmt: skip
+
+
 def null_worlds() -> dict[str, object]:
     """Return how often a challenger that is worth no more than a rival is promoted in any of some looks."""
-    found = {}
-    for at, (name, world) in enumerate(NULLS.items()):
-        views = blurred(BLUR, BLUR) if name == "the champion is as good" else learned
-        first, ever, naive = 0, 0, 0
-        for seed in range(WORLDS):
-            rng = np.random.default_rng([101 + at, seed])
-            parts, verdicts = [draw(world, PEOPLE, rng)], []
-            for number in range(1, LOOKS + 1):
-                parts.append(draw(world, PEOPLE, rng))
-                verdicts.append(look(parts, number, views, rng))
-            first += verdicts[0].promoted
-            ever += any(each.promoted for each in verdicts)
-            naive += any(_ahead_of_all(each) for each in verdicts)
-        found[name] = {"worlds": WORLDS, "looks": LOOKS, "promoted_at_first_look": first / WORLDS,
-                       "promoted_ever": ever / WORLDS, "best_point_estimate_ever": naive / WORLDS}  # fmt: skip
-    return found
+    return {name: _null(SEED + at, *world) for at, (name, world) in enumerate(NULLS.items())}
+
+
+def _null(seed: int, world: World, people: int, views: Views) -> dict[str, object]:
+    judged = []
+    for number in range(WORLDS):
+        rng = np.random.default_rng([seed, number])
+        parts, verdicts = [draw(world, people, rng)], []
+        for at in range(1, LOOKS + 1):
+            parts.append(draw(world, people, rng))
+            verdicts.append(look(parts, at, views, rng))
+        judged.append(verdicts)
+    first = [verdicts[0] for verdicts in judged]
+    return {
+        "worlds": WORLDS, "looks": LOOKS,
+        "promoted_at_first_look": _share([each.promoted for each in first]),
+        "promoted_ever": _share([any(each.promoted for each in verdicts) for verdicts in judged]),
+        "champion_beaten": _share([each.rivals[CHAMPION].proven for each in first]),
+        "champion_beaten_by_1.96": _share([(each.rivals[CHAMPION].gain.low or 0.0) > 0 for each in first]),
+        "best_point_estimate_ever": _share([any(map(_ahead_of_all, verdicts)) for verdicts in judged]),
+    }  # fmt: skip
+
+
+def _share(found: list[bool]) -> float:
+    return float(np.mean(found))
 
 
 def _ahead_of_all(verdict: Verdict) -> bool:
@@ -134,7 +159,7 @@ def power() -> dict[str, object]:
         parts = [draw(DIFFERENT, people, rng) for _ in range(2)]
         promoted += look(parts, 1, views, rng).promoted
     return {"worlds": WORLDS, "people": 2 * people, "promoted": promoted / WORLDS,
-            "gains": {name: round(float(gain.value or 0.0), 3) for name, gain in truth.items()}}  # fmt: skip
+            "gains": {name: round(float(found.gain.value or 0.0), 3) for name, found in truth.items()}}  # fmt: skip
 
 
 REAL = {"open_bandit": (open_bandit, "open_bandit"), "hillstrom": (hillstrom, "hillstrom"),
@@ -145,7 +170,7 @@ DESIGNS = {
     "estimated propensity": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, most=1), "estimated"),
     "clustered": (World(spread=10.0, level=(3.0, 2.0, 1.0), cost=1.0, mood=30.0, most=5), "logged"),
 }
-DRAWS, ROWS = 500, 1000
+DRAWS, ROWS = 1000, 1000
 RULE = np.random.default_rng(6).normal(0, 1.5, (4, ARMS))
 
 

@@ -34,6 +34,8 @@ class World:
         logging: uniform, or by features.
         mood: standard deviation of what a person's decisions share, money.
         most: decisions per person at most.
+        shape: of payments, a gamma's: their skewness is 2 / √shape.
+        rare: probability of the last arm, which then does what the one before it does; None: logged as others are.
     """
 
     level: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -42,6 +44,8 @@ class World:
     logging: Logging = "targeted"
     mood: float = 5.0
     most: int = 3
+    shape: float = SHAPE
+    rare: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def draw(world: World, people: int, rng: np.random.Generator) -> Draw:
     propensity = logging(world, x)
     arm = (rng.random((n, 1)) > propensity.cumsum(axis=1)).sum(axis=1).clip(max=ARMS - 1)
     mood = rng.normal(0, world.mood, people)[person]
-    value = rng.gamma(SHAPE, mean[np.arange(n), arm] / SHAPE) + mood
+    value = rng.gamma(world.shape, mean[np.arange(n), arm] / world.shape) + mood
     return Draw(x, person, arm.astype(np.int64), value, propensity, mean, charges(world, n))
 
 
@@ -89,6 +93,8 @@ def expected(world: World, x: Floats) -> Floats:
     base = 60.0 + 8.0 * x[:, :1] + 4.0 * np.tanh(x[:, 1:2] * x[:, 2:3])
     effect = np.array([0.0, *world.level]) + world.spread * np.tanh(x @ DIRECTIONS)
     effect[:, 0] = 0.0
+    if world.rare is not None:
+        effect[:, -1] = effect[:, -2]
     return np.maximum(base + effect, 1.0)
 
 
@@ -100,10 +106,13 @@ def charges(world: World, n: int) -> Floats:
 
 
 def logging(world: World, x: Floats) -> Floats:
-    """Return the logging policy's probabilities, (n, ARMS), at least 0.05 each."""
+    """Return the logging policy's probabilities, (n, ARMS), at least 0.05 each but for a rare arm."""
     if world.logging == "randomised":
         return np.full((len(x), ARMS), 1 / ARMS)
     share = np.exp(x @ TILT)
+    if world.rare is not None:
+        others = share[:, :-1] / share[:, :-1].sum(axis=1, keepdims=True)
+        return np.column_stack([0.05 + (1 - 0.05 * (ARMS - 1) - world.rare) * others, np.full(len(x), world.rare)])
     return 0.05 + (1 - 0.05 * ARMS) * share / share.sum(axis=1, keepdims=True)
 
 

@@ -25,13 +25,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 EVALUATION, TESTS = ROOT / "src" / "evaluation", ROOT / "tests"
 TESTED_BY = {
-    "estimate": ["test_policy_value.py"],
-    "log": ["test_policy_value.py"],
+    "estimate": ["test_policy_value.py", "test_evidence.py"],
+    "log": ["test_policy_value.py", "test_support.py"],
     "other_people": ["test_staleness.py", "test_proxies.py"],
     "policies": ["test_policy_scorecard.py"],
 }  # where it is not test_<module>.py
 WIRING = ("evaluate",)  # which only runs of the whole pipeline test
-SLOW = ("scrambled", "leaks_into", "evaluate_measures", "covers", "stated_rate", "error_and_power")
+SLOW = ("scrambled", "leaks_into", "evaluate_measures", "covers", "stated_rate", "error_and_power", "logged_rarely")
 TOO_SLOW = " and ".join(f"not {part}" for part in SLOW)  # tests left out, so the score is rather too low
 PRELOADED = ("pytest", "hypothesis", "scipy.stats", "scipy.optimize", "lightgbm", "rapport.models.training",
              "rapport.policy.decide", "rapport.sources.adapters", "rapport.store.project")  # fmt: skip

@@ -15,6 +15,7 @@ from .report.verdict import sentences
 from .store.bundle import bundle_digest, has_bundle, read_bundle
 from .store.console import new_app, run, say
 from .store.documents import file_digest, read_json, write_json
+from .store.looks import COUNTED, look_key, note_look, number_of
 from .store.project import BUNDLE, CHAMPION, EVALUATION, FEATURES, LOOKS, OUT_OF_FOLD, VERDICT, load_params
 
 app = new_app("Judge whether the bundle may become champion.")
@@ -22,33 +23,38 @@ app = new_app("Judge whether the bundle may become champion.")
 
 @app.command()
 def main() -> None:
-    """Read data/evaluation, data/bundle and data/registry, write data/gate/verdict.json."""
+    """Read data/evaluation, data/bundle and data/registry, write data/gate/verdict.json and a note of the look."""
     params, digest = load_params(), bundle_digest(BUNDLE)
     champion = read_bundle(CHAMPION) if has_bundle(CHAMPION) else None
     refresh = champion is not None and is_refresh(champion.params, params)
+    margin = params.gate.refresh_margin if refresh else 0.0
     metrics = read_json(EVALUATION / "metrics.json")
-    verdict = _verdict(metrics, champion, _look(digest), refresh, params)
+    key = look_key(digest, None if champion is None else champion.digest, margin, params.gate)
+    look = number_of(key, read_json(LOOKS) if LOOKS.is_file() else [])
+    verdict = _verdict(metrics, champion, look, margin, params)
     document = {
         **verdict.as_dict(),
         "bundle": digest,
         "champion": None if champion is None else champion.digest,
         "champion_reason": _unasked(metrics),
         "refresh": refresh,
-        "power": params.gate.power,
+        "params": params.gate.model_dump(),
+        "look_key": key,
         "data": {
             "decisions": file_digest(FEATURES / "decisions.parquet"),
             "out_of_fold": file_digest(OUT_OF_FOLD / "uplift.parquet"),
         },
     }
     write_json(VERDICT, document)
+    if verdict.outcome in COUNTED:
+        note_look(params.source.kind, key)
     say(sentences(document)[0])
 
 
-def _verdict(metrics: dict[str, Any], champion: Bundle | None, look: int, refresh: bool, params: Params) -> Verdict:
+def _verdict(metrics: dict[str, Any], champion: Bundle | None, look: int, margin: float, params: Params) -> Verdict:
     if "uplift" not in metrics:
         return without_policy(champion is not None and champion.uplift is not None, look, params.gate)
     rival = None if champion is None else RIVAL
-    margin = params.gate.refresh_margin if refresh else 0.0
     return judge(gains_over_rivals(metrics["uplift"]), rival, look, params.gate, margin)
 
 
@@ -56,12 +62,6 @@ def _unasked(metrics: dict[str, Any]) -> str:
     """Return why the champion could not be asked, in a sentence; empty where it could, or there is none."""
     found: str = metrics.get("uplift", {}).get("policies", {}).get(RIVAL, {}).get("reason", "")
     return found
-
-
-def _look(digest: str) -> int:
-    """Return which look this is: bundles judged before it, as the registry counts them, and this one."""
-    earlier: list[str] = read_json(LOOKS) if LOOKS.is_file() else []
-    return (earlier.index(digest) if digest in earlier else len(earlier)) + 1
 
 
 if __name__ == "__main__":

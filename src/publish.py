@@ -38,7 +38,7 @@ def publish_run(params: Params, by_hand: bool = False) -> Published:
     metrics = {**read_json(EVALUATION / "metrics.json"), "gate": verdict}
     record = Record(
         digest=read_bundle(BUNDLE).digest,
-        standing=Standing(params.source.kind, params.clock.iteration, verdict, sentences(verdict)[0]),
+        standing=Standing(params.source.kind, params.clock.iteration, verdict, sentences(verdict)[0], params.gate),
         params={key: str(value)[:500] for key, value in flat(params.model_dump(mode="json"))},
         metrics={key: float(value) for key, value in flat(metrics) if isinstance(value, int | float)},
         files={"evaluation": EVALUATION / "metrics.json", "report": REPORT, "params": PARAMS,

@@ -148,12 +148,15 @@ class Evaluation(Section):
 class Gate(Section):
     """When a challenger becomes champion: error of all looks together, power, margin of a refresh (money per decision).
 
+    `unsupported`: share of decisions in which a proof may rest on arms that could not have been chosen in the log.
+
     A refresh is a challenger made under the champion's params, the clock aside: the same, learned from newer data.
     """
 
     error: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, ge=0.5, lt=1)
     refresh_margin: float = Field(default=0.0, ge=0)
+    unsupported: float = Field(default=0.05, ge=0, le=1)
 
 
 class Registry(Section):

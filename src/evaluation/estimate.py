@@ -74,3 +74,23 @@ def clustered_mean(rows: FloatArray, codes: IntArray) -> Estimate:
         return Estimate(mean, None, None, None, n)
     se = float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / n)
     return Estimate(mean, mean - Z95 * se, mean + Z95 * se, se, n)
+
+
+def degrees_of_freedom(rows: FloatArray, codes: IntArray) -> float:
+    """Return how many degrees of freedom the standard error of `clustered_mean` has, from 1 to G − 1.
+
+    Satterthwaite's (1946, Biometrics Bulletin 2): ν = 2G / (κ − (G − 3) / (G − 1)), κ the kurtosis of the G clusters'
+    sums about the mean, which is G − 1 where they are normal, and few where few clusters make the variance.
+
+    Args:
+        rows, codes: as in `clustered_mean`, two clusters at least.
+
+    >>> degrees_of_freedom(np.array([0.0, 2.0]), np.array([0, 1]))
+    1.0
+    """
+    squares = np.bincount(codes, weights=rows - rows.mean()) ** 2
+    groups, total = len(squares), float(squares.sum())
+    if total == 0.0:
+        return float(groups - 1)
+    kurtosis = groups * float((squares**2).sum()) / total**2
+    return float(np.clip(2 * groups / (kurtosis - (groups - 3) / (groups - 1)), 1.0, groups - 1))

@@ -1,11 +1,13 @@
 """The gate: a challenger becomes champion only with proof that it is worth more than every rival.
 
 Rivals are the baselines and the champion. A rival is beaten when the lower bound of the challenger's paired gain over
-it lies above minus the margin, at the level that this look may spend (`sequential`). All rivals must be beaten on the
+it lies above minus the margin, at the level that this look may spend (`sequential`), and rests on enough stakeholders;
+standard error and degrees of freedom are those of `evidence`. All rivals must be beaten on the
 same look; a test that rejects only if each of its parts does keeps the level of one (Berger 1982, Technometrics 24), so
 their number needs no correction. Gains must come from rows that chose neither policy. Where proof fails, the verdict
-says how much data it is short: with standard error s of n rows, a gain of (z_level + z_power)·s above the margin is
+says how much data it is short: with standard error s of n rows, a gain of (t_level + z_power)·s above the margin is
 found with the stated power, and s falls with the root of n; the level is that of the next look, which more data meet.
+Degrees of freedom are taken as they are, so where they are few rather too many rows are asked for.
 """
 
 import math
@@ -16,6 +18,7 @@ from typing import Any, Literal
 
 from ..contracts.params import Gate
 from .estimate import Estimate
+from .evidence import LEAST_STAKEHOLDERS, Evidence
 from .sequential import critical, error_at
 
 Outcome = Literal["proof", "no_proof", "first", "no_policy"]
@@ -28,16 +31,20 @@ class Comparison:
     Attributes:
         gain: the challenger's value less the rival's, with its standard error; `n` the rows behind it.
         margin: how much worse the challenger may be.
-        bound: lower bound of the gain at the look's level; None where the gain is undefined.
-        proven: whether the bound lies above −margin.
+        bound: lower bound of the gain that counts, at the look's level; None where the gain is undefined.
+        stakeholders: effective number behind the side that fewer are behind; see `Evidence`.
+        unsupported: share of the decisions where the model alone could speak; None where unknown.
+        proven: whether the bound lies above −margin, with enough stakeholders behind it and little enough unsupported.
         detectable: least gain that as many rows prove with the stated power.
         rows_needed: rows that would prove the gain seen with that power, at the next look where this one does not;
-            None where no number would.
+            None where no number would, or none can be told.
     """
 
     gain: Estimate
     margin: float
     bound: float | None
+    stakeholders: float
+    unsupported: float | None
     proven: bool
     detectable: float | None
     rows_needed: int | None
@@ -75,35 +82,48 @@ class Verdict:
         return {**vars(self), "rivals": rivals, "unbeaten": list(self.unbeaten)}
 
 
-def compare(gain: Estimate, margin: float, look: int, gate: Gate) -> Comparison:
+def compare(found: Evidence, margin: float, look: int, gate: Gate) -> Comparison:
     """Return how a challenger stands against one rival.
 
     Args:
-        gain: paired gain over the rival, money per decision.
+        found: paired gain over the rival, money per decision, with what is behind it.
         margin: at least 0; 0 asks for superiority.
         look: number of the look, from 1.
-        gate: error and power.
+        gate: error, power, and how much may be unsupported.
 
-    >>> found = compare(Estimate(3.0, 1.04, 4.96, 1.0, 100), 0.0, 1, Gate())
+    >>> found = Evidence(Estimate(3.0, 1.04, 4.96, 1.0, 100), 3.0, 1.0, 99.0, 40.0, 0.0)
+    >>> found = compare(found, 0.0, 1, Gate())
     >>> round(found.bound, 2), found.proven, round(found.detectable, 2), found.rows_needed
-    (1.04, True, 2.8, 88)
+    (1.02, True, 2.83, 89)
     """
-    if gain.value is None or gain.se is None:
-        return Comparison(gain, margin, None, False, None, None)
-    z = critical(look, gate.error)
-    z_power = NormalDist().inv_cdf(gate.power)
-    bound, ahead = gain.value - z * gain.se, gain.value + margin
-    proven = bound > -margin
-    z_then = z if proven else critical(look + 1, gate.error)  # more data are met by the next look
-    needed = math.ceil(gain.n * ((z_then + z_power) * gain.se / ahead) ** 2) if ahead > 0 else None
-    return Comparison(gain, margin, bound, proven, (z + z_power) * gain.se - margin, needed)
+    gain, about = found.gain, (found.stakeholders, found.unsupported)
+    if found.counted is None or found.se is None or found.freedom is None:
+        return Comparison(gain, margin, None, *about, False, None, None)
+    least = critical(look, gate.error, found.freedom) * found.se
+    bound, supported = found.counted - least, (found.unsupported or 0.0) <= gate.unsupported
+    proven = bound > -margin and found.stakeholders >= LEAST_STAKEHOLDERS and supported
+    detectable = least + NormalDist().inv_cdf(gate.power) * found.se - margin
+    needed = _rows_needed(found, margin, look if proven else look + 1, gate) if supported else None
+    return Comparison(gain, margin, bound, *about, proven, detectable, needed)
 
 
-def judge(gains: Mapping[str, Estimate], champion: str | None, look: int, gate: Gate, margin: float = 0.0) -> Verdict:
+def _rows_needed(found: Evidence, margin: float, look: int, gate: Gate) -> int | None:
+    """Return the rows that prove the gain at a look, with enough stakeholders behind it; None: no number does."""
+    if found.counted is None or found.se is None or found.freedom is None:
+        return None
+    ahead = found.counted + margin
+    if ahead <= 0 or found.stakeholders == 0:
+        return None
+    wanted = critical(look, gate.error, found.freedom) + NormalDist().inv_cdf(gate.power)
+    times = max((wanted * found.se / ahead) ** 2, LEAST_STAKEHOLDERS / found.stakeholders)
+    return math.ceil(found.gain.n * times)
+
+
+def judge(gains: Mapping[str, Evidence], champion: str | None, look: int, gate: Gate, margin: float = 0.0) -> Verdict:
     """Return the verdict on a challenger.
 
     Args:
-        gains: its paired gain over each rival, the champion included where there is one; money per decision.
+        gains: evidence of its paired gain over each rival, the champion included where there is one.
         champion: the name in `gains` of the champion; None where there is none yet.
         look: number of the look, from 1.
         gate: error and power.

@@ -15,6 +15,7 @@ from ..policy.eligibility import costs, expected_costs
 from ..policy.limits import Constraints
 from ..policy.rules import permitted, rules_of
 from .log import LoggedDecisions
+from .support import supported
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +68,8 @@ def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, popula
     arm = rows["arm"].to_numpy(dtype=np.int64)
     value = rows["value"].to_numpy(dtype=float) - _overrun(full, cost, arm, decisions, catalogue)
     log = LoggedDecisions(value, arm, rows["propensity"].to_numpy(dtype=float), cost, _by_arm(rows, "mu", names),
-                          clusters(decisions, params.decision.one_per).to_numpy(dtype=object))  # fmt: skip
+                          clusters(decisions, params.decision.one_per).to_numpy(dtype=object),
+                          supported(decisions, arm, params))  # fmt: skip
     gain = _by_arm(rows, "effect", names) - cost
     caution = params.decision.caution * _by_arm(rows, "effect_se", names) if params.decision.caution else 0.0
     worth = np.where(may, gain - caution, np.nan)

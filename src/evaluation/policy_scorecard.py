@@ -6,6 +6,7 @@ is as much a stranger to the outcomes as we are.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from ..models.logged import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
+from .evidence import Evidence, evidence
 from .held import Floats, Held
 from .incumbent import Incumbent
 from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, chosen, policies
-from .policy_value import clipped, difference, direct, doubly_robust, ipw, logged_policy, snips, switch
+from .policy_value import clipped, direct, doubly_robust, ipw, logged_policy, snips, switch
 from .promise import gain_per_treated
 
 _ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "direct": direct, "switch": switch,
@@ -34,15 +36,12 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
         incumbent: the champion; None where there is none.
     """
     compared, left_out = policies(held)
-    found = {name: _policy(held.log, policy, compared[OURS], names) for name, policy in compared.items()}
-    found[CURRENT] = _current(held.log, compared[OURS], names)
-    if incumbent is not None:
-        found[CHAMPION] = _champion(held, incumbent, names)
+    contests = _contests(held, compared, incumbent)
     return {
         "decisions": len(held.log.value),
         "clusters": len(np.unique(held.log.cluster)),
         "limits_left_out": left_out,
-        "policies": found,
+        "policies": {name: _policy(contest, names) for name, contest in contests.items()},
         "arms": {name: _arm(held, at) for at, name in enumerate(names)},
         "gain_per_treated": gain_per_treated(held.log, compared[OURS]).as_dict(),
         "propensity": {
@@ -55,10 +54,52 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
     }
 
 
-def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Estimate]:
-    """Return our paired gain over each rival of a scorecard, by name."""
+def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Evidence]:
+    """Return the evidence of our paired gain over each rival of a scorecard, by name."""
     policies = scorecard["policies"]
-    return {name: Estimate(**found["ours_minus_this"]) for name, found in policies.items() if name != OURS}
+    return {
+        name: Evidence(Estimate(**found["ours_minus_this"]), **found["evidence"])
+        for name, found in policies.items()
+        if name != OURS
+    }
+
+
+def evidence_over_rivals(held: Held, incumbent: Incumbent | None = None) -> dict[str, Evidence]:
+    """Return what `gains_over_rivals` finds in the scorecard, without all else that it holds; arguments as there."""
+    contests = _contests(held, policies(held)[0], incumbent)
+    return {name: _evidence(contest) for name, contest in contests.items() if name != OURS}
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """Ours and another policy, None: the one that logged, on the rows by which both may be compared, None: no such."""
+
+    log: LoggedDecisions | None
+    ours: Floats
+    other: Floats | None
+    reason: str = ""
+
+
+def _contests(held: Held, compared: Mapping[str, Floats], incumbent: Incumbent | None) -> dict[str, _Contest]:
+    ours = compared[OURS]
+    found = {name: _Contest(held.log, ours, policy) for name, policy in compared.items()}
+    found[CURRENT] = _Contest(held.log, ours, None)
+    if incumbent is not None:
+        found[CHAMPION] = _of_champion(held, incumbent)
+    return found
+
+
+def _of_champion(held: Held, incumbent: Incumbent) -> _Contest:
+    fresh = incumbent.fresh
+    if not fresh.any():
+        return _Contest(None, held.worth[:0], held.worth[:0], incumbent.reason)
+    log = held.log.take(fresh)
+    ours, theirs = (chosen(each[fresh], log.cost, incumbent.constraints)[0] for each in (held.worth, incumbent.worth))
+    return _Contest(log, ours, theirs)
+
+
+def _evidence(contest: _Contest) -> Evidence:
+    return Evidence.none() if contest.log is None else evidence(contest.log, contest.ours, contest.other)
 
 
 def _arm(held: Held, arm: int) -> dict[str, Any]:
@@ -67,35 +108,38 @@ def _arm(held: Held, arm: int) -> dict[str, Any]:
     return {"decisions": int((held.log.arm == arm).sum()), "known": bool(known)}
 
 
-def _champion(held: Held, incumbent: Incumbent, names: tuple[str, ...]) -> Mapping[str, Any]:
-    fresh = incumbent.fresh
-    if not fresh.any():
-        nothing = Estimate.undefined(0).as_dict()
-        shares = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
-        return {**dict.fromkeys((*_ESTIMATORS, "ours_minus_this"), nothing), "arm_shares": shares,
-                "cost_per_decision": 0.0, "overlap": Overlap(None, 0.0, 0, 0.0).as_dict(),
-                "reason": incumbent.reason}  # fmt: skip
-    log = held.log.take(fresh)
-    ours, theirs = (chosen(each[fresh], log.cost, incumbent.constraints)[0] for each in (held.worth, incumbent.worth))
-    return _policy(log, theirs, ours, names)
-
-
-def _policy(log: LoggedDecisions, policy: Floats, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:
+def _policy(contest: _Contest, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return what there is to say of the other policy of a contest."""
+    found, log, policy = _evidence(contest), contest.log, contest.other
+    ahead = {"ours_minus_this": found.gain.as_dict(), "evidence": found.as_dict()}
+    if log is None:
+        return {**_unknown(names), **ahead, "reason": contest.reason}
+    if policy is None:
+        return {**_current(log, names), **ahead}
     return {
         **{name: estimator(log, policy).as_dict() for name, estimator in _ESTIMATORS.items()},
-        "ours_minus_this": difference(log, ours, policy).as_dict(),
+        **ahead,
         "arm_shares": {name: float(policy[:, at].mean()) for at, name in enumerate(names)},
         "cost_per_decision": float((policy * log.cost).sum(axis=1).mean()),
         "overlap": overlap(log, policy).as_dict(),
     }
 
 
-def _current(log: LoggedDecisions, ours: Floats, names: tuple[str, ...]) -> Mapping[str, Any]:
+def _unknown(names: tuple[str, ...]) -> dict[str, Any]:
+    """A champion by whose side no decision stands that it has not learned from."""
+    return {
+        **dict.fromkeys(_ESTIMATORS, Estimate.undefined(0).as_dict()),
+        "arm_shares": dict.fromkeys(names, 0.0) | {names[0]: 1.0},
+        "cost_per_decision": 0.0,
+        "overlap": Overlap(None, 0.0, 0, 0.0).as_dict(),
+    }
+
+
+def _current(log: LoggedDecisions, names: tuple[str, ...]) -> dict[str, Any]:
     """The policy that logged: its value is a plain mean, by whatever estimator."""
     rows = np.arange(len(log.arm))
     return {
         **dict.fromkeys(_ESTIMATORS, logged_policy(log).as_dict()),
-        "ours_minus_this": difference(log, ours, None).as_dict(),
         "arm_shares": {name: float((log.arm == at).mean()) for at, name in enumerate(names)},
         "cost_per_decision": float(log.cost[rows, log.arm].mean()),
         "overlap": Overlap(0.0, float(len(rows)), len(rows), 1.0).as_dict(),

@@ -21,6 +21,7 @@ from .estimate import Estimate, clustered_mean
 from .log import LoggedDecisions, checked_policy, importance
 
 Method = Literal["ipw", "snips", "direct", "doubly_robust", "switch", "clipped"]
+_ALL = 1e-9  # share of the others in Σ ω, below which a stakeholder has it all, and R does not change without them
 CAP = 10.0  # importance weight from which `switch` trusts the model alone, and which `clipped` does not exceed
 
 
@@ -50,10 +51,11 @@ def ipw(log: LoggedDecisions, policy: FloatArray) -> Estimate:
 def snips(log: LoggedDecisions, policy: FloatArray) -> Estimate:
     """Return the policy's net money per decision by self-normalised inverse propensity weighting.
 
-    V = R − (1/n) Σ_i Σ_a policy[i, a] cost[i, a], R = Σ_i ω_i value_i / Σ_i ω_i; the delta method gives row
-    i the influence ω_i (value_i − R) / mean(ω) (Hájek 1971; Swaminathan & Joachims 2015, NeurIPS). Adding a
-    constant to `value` adds it to V. Consistent, with a bias of order 1/n. Undefined when no logged arm
-    agrees with the policy.
+    V = R − (1/n) Σ_i Σ_a policy[i, a] cost[i, a], R = Σ_i ω_i value_i / Σ_i ω_i (Hájek 1971; Swaminathan & Joachims
+    2015, NeurIPS). Row i of stakeholder g has the influence ω_i (value_i − R) / mean(ω) / (1 − h_g), h_g the share of g
+    in Σ ω: that is by how much R changes without g (the jackknife; Efron & Stein 1981, Annals of Statistics 9), where
+    the delta method, with h = 0, makes too little of few large weights. Adding a constant to `value` adds it to V.
+    Consistent, with a bias of order 1/n. Undefined when no logged arm agrees with the policy.
 
     Args and errors as in `ipw`.
     """
@@ -173,7 +175,9 @@ def _ipw_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
 def _snips_rows(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
     weight = importance(log, policy)
     ratio = float((weight * log.value).sum() / weight.sum())
-    rows: FloatArray = ratio + weight * (log.value - ratio) / weight.mean()
+    others = 1.0 - (np.bincount(log.cluster, weights=weight) / weight.sum())[log.cluster]
+    influence = weight * (log.value - ratio) / weight.mean() / np.where(others > _ALL, others, 1.0)
+    rows: FloatArray = ratio + influence - influence.mean()
     return rows
 
 

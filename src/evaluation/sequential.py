@@ -7,7 +7,9 @@ beforehand is Lan & DeMets (1983, Biometrika 70); this one, free of a last look,
 B 70). With `error` 0.05 the first look's one-sided bound is the lower end of the ordinary two-sided 95 % interval.
 """
 
-from statistics import NormalDist
+import math
+
+from scipy.special import stdtrit
 
 
 def error_at(look: int, error: float) -> float:
@@ -26,10 +28,17 @@ def error_at(look: int, error: float) -> float:
     return error / (look * (look + 1))
 
 
-def critical(look: int, error: float) -> float:
+def critical(look: int, error: float, freedom: float = math.inf) -> float:
     """Return by how many standard errors a gain must exceed its margin at a look; errors as in `error_at`.
+
+    Args:
+        look: from 1.
+        error: of all looks together.
+        freedom: degrees of freedom of the standard error (Student's t).
 
     >>> [round(critical(look, 0.05), 3) for look in (1, 2, 3, 10)]
     [1.96, 2.394, 2.638, 3.317]
+    >>> round(critical(1, 0.05, 9), 3)
+    2.262
     """
-    return NormalDist().inv_cdf(1 - error_at(look, error))
+    return float(stdtrit(freedom, 1 - error_at(look, error)))

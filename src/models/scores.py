@@ -105,8 +105,9 @@ def checked_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> Flo
     numbers = np.asarray(array, dtype=np.float64)
     if numbers.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}; got {numbers.shape}")
-    strange = np.argwhere(~np.isfinite(numbers))
-    if len(strange):
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        strange = np.argwhere(~finite)
         first = tuple(int(at) for at in strange[0])
         raise ValueError(f"{name}: expected finite numbers; got {numbers[first]} at {first}, {len(strange)} in all")
     return numbers

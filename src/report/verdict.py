@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.evidence import LEAST_STAKEHOLDERS
 from ..evaluation.policies import CHAMPION
 from .findings import PER
 from .formats import NOTHING, interval, number, percent, words
@@ -41,7 +42,9 @@ def verdict_page(verdict: Mapping[str, Any]) -> VerdictPage:
     """Return what the page shows of verdict.json."""
     margin = max((found["margin"] for found in verdict["rivals"].values()), default=0.0)
     digests = (verdict["bundle"], verdict["champion"], verdict["data"])
-    return VerdictPage(sentences(verdict), _rows(verdict), _level(verdict), verdict["power"], margin, *digests)
+    return VerdictPage(
+        sentences(verdict), _rows(verdict), _level(verdict), verdict["params"]["power"], margin, *digests
+    )
 
 
 def sentences(verdict: Mapping[str, Any]) -> list[str]:
@@ -51,7 +54,8 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
     ['Champion without a comparison: neither it nor the champion before knows the effect of an arm.']
     """
     reasons = {CHAMPION: verdict.get("champion_reason", "")}
-    lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, "")) for name in verdict["unbeaten"]]
+    lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, ""), verdict["params"]["unsupported"])
+               for name in verdict["unbeaten"]]  # fmt: skip
     return [_headline(verdict), *lacking, *([_PROPOSALS] if verdict["outcome"] == "no_proof" else [])]
 
 
@@ -92,7 +96,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _lacking(name: str, found: Mapping[str, Any], reason: str) -> str:
+def _lacking(name: str, found: Mapping[str, Any], reason: str, most: float) -> str:
     gain, who = found["gain"], words(name)
     if reason:
         return f"Against {who}: it cannot say what it would do. {reason}"
@@ -101,6 +105,13 @@ def _lacking(name: str, found: Mapping[str, Any], reason: str) -> str:
     if gain["se"] is None:
         return f"Against {who}: no decision by which to compare that neither has learned from."
     seen = f"Against {who}: {number(PER * gain['value'])} per {PER:,}, at least {number(PER * found['bound'])}"
+    if found["stakeholders"] < LEAST_STAKEHOLDERS:
+        return (f"{seen}; that rests on {found['stakeholders']:.1f} stakeholders in effect who received what the two "
+                f"policies would give, and fewer than {LEAST_STAKEHOLDERS:g} prove nothing.")  # fmt: skip
+    if (found["unsupported"] or 0.0) > most:
+        share = percent(found["unsupported"])
+        return (f"{seen}; in {share} of the decisions one of them gives an arm that could not have been chosen then, "
+                f"of which the log knows nothing: more than {percent(most)} prove nothing.")  # fmt: skip
     least = f"{number(gain['n'])} decisions show gains from {number(PER * found['detectable'])}"
     if found["rows_needed"] is None:
         return f"{seen}; {least}, and no number would show one where none is seen."

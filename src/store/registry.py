@@ -1,6 +1,6 @@
 """The registered model's versions as champions and challengers: which one an iteration has to beat, and the aliases.
 
-Every version is tagged with source, iteration, verdict and the digest of the champion it was judged against. The
+Every version is tagged with source, iteration, verdict, look and the digest of the champion it was judged against. The
 champion of an iteration is the one that decided before it: the alias, or, where a bundle of this very iteration holds
 the alias already, the champion that one was judged against. So a second run of an iteration is judged as the first.
 """
@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contracts.errors import ArtifactError
-from ..contracts.params import Registry
+from ..contracts.params import Gate, Registry
 from .connection import connected, tracking_uri
+from .looks import COUNTED, count_looks, counted_looks, noted_looks, number_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION = (
-    f"rapport.{name}" for name in ("model_digest", "source", "iteration", "verdict", "champion")
+DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION, LOOK_KEY = (
+    f"rapport.{name}" for name in ("model_digest", "source", "iteration", "verdict", "champion", "look_key")
 )
-_LOOKS = ("proof", "no_proof")  # verdicts that spent error
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,14 @@ class Standing:
         source, iteration: of the run.
         verdict: verdict.json.
         reason: the verdict in a sentence.
+        gate: what params ask of a challenger today.
     """
 
     source: str
     iteration: int
     verdict: Mapping[str, Any]
     reason: str
+    gate: Gate
 
     @property
     def tags(self) -> dict[str, str]:
@@ -51,6 +53,7 @@ class Standing:
             VERDICT: self.verdict["outcome"],
             CHAMPION: self.verdict["champion"] or "",
             "rapport.look": str(self.verdict["look"]),
+            LOOK_KEY: self.verdict["look_key"],
             "rapport.unbeaten": ", ".join(self.verdict["unbeaten"]),
             "rapport.reason": self.reason,
             **data,
@@ -61,7 +64,7 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
     """Copy the bundle of the champion that an iteration has to beat into `folder`, which holds no other afterwards.
 
     Returns:
-        its digest, None where there is none, and the digests judged so far, in order.
+        its digest, None where there is none, and the keys of the looks so far, those noted here included, in order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in [path for path in folder.glob("*") if path.name != "README.md"]:
@@ -73,11 +76,11 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
         champion = _champion(client, registry, versions, source, iteration)
         if champion is not None:
             _copy_bundle(registry, champion, folder)
-        return None if champion is None else champion.tags[DIGEST], _judged(versions, source)
+        return None if champion is None else champion.tags[DIGEST], _looks(client, registry, versions, source)
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
-    """Refuse a verdict on another bundle, or one not given against the champion and number of looks of this registry.
+    """Refuse a verdict on another bundle, under other params, or against another champion or look than the registry's.
 
     Raises:
         ArtifactError: it is one.
@@ -86,15 +89,29 @@ def check_standing(client: "MlflowClient", registry: Registry, digest: str, stan
     if judged_bundle != digest:
         raise ArtifactError("data/gate/verdict.json", f"the verdict on the bundle {digest[:12]}",
                             f"one on the bundle {judged_bundle[:12]}", "run `dvc repro`")  # fmt: skip
+    today, then = standing.gate.model_dump(), standing.verdict["params"]
+    if then != today:
+        raise ArtifactError("data/gate/verdict.json", f"a verdict under params.yaml, gate: {today}",
+                            f"one under {then}", "run `dvc repro`")  # fmt: skip
     versions = _versions(client, registry)
     champion = _champion(client, registry, versions, standing.source, standing.iteration)
-    judged = _judged(versions, standing.source)
-    look = (judged.index(digest) if digest in judged else len(judged)) + 1
+    look = number_of(standing.verdict["look_key"], _looks(client, registry, versions, standing.source))
     expected = ("" if champion is None else champion.tags[DIGEST], look)
     given = (standing.verdict["champion"] or "", standing.verdict["look"])
     if expected != given:
         raise ArtifactError("data/gate/verdict.json", _told(expected), _told(given),
                             "run `rapport challenge`, then `dvc repro`")  # fmt: skip
+
+
+def record_standing(client: "MlflowClient", registry: Registry, number: str, run_id: str, standing: Standing) -> None:
+    """Count the look, and let the tags of version and run tell the verdict that is in force."""
+    if standing.verdict["outcome"] in COUNTED:
+        count_looks(client, registry, standing.source, [standing.verdict["look_key"]])
+    known = client.get_model_version(registry.model, number).tags
+    for name, value in standing.tags.items():
+        if known.get(name) != value:
+            client.set_model_version_tag(registry.model, number, name, value)
+            client.set_tag(run_id, name, value)
 
 
 def passed_by(client: "MlflowClient", registry: Registry, number: str, standing: Standing) -> str:
@@ -150,9 +167,14 @@ def _champion(client: "MlflowClient", registry: Registry, versions: Sequence["Mo
     return found if found is not None and found.tags.get(SOURCE) == source else None
 
 
-def _judged(versions: Sequence["ModelVersion"], source: str) -> list[str]:
-    return [each.tags[DIGEST] for each in versions
-            if each.tags.get(SOURCE) == source and each.tags.get(VERDICT) in _LOOKS]  # fmt: skip
+def _looks(client: "MlflowClient", registry: Registry, versions: Sequence["ModelVersion"], source: str) -> list[str]:
+    """Return the looks so far, once what is noted here is counted too; versions of old tell their digest alone."""
+    if not versions:
+        return []
+    mine = [each.tags for each in versions if each.tags.get(SOURCE) == source]
+    old = [tags[DIGEST] for tags in mine if tags.get(VERDICT) in COUNTED and LOOK_KEY not in tags]
+    count_looks(client, registry, source, noted_looks(source))
+    return [*old, *counted_looks(client, registry, source)]
 
 
 def _copy_bundle(registry: Registry, champion: "ModelVersion", folder: Path) -> None:

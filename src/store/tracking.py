@@ -21,7 +21,7 @@ from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
 from .connection import connected, tracking_uri
-from .registry import DIGEST, Standing, check_standing, passed_by, point_aliases
+from .registry import DIGEST, Standing, check_standing, passed_by, point_aliases, record_standing
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +55,7 @@ class Record:
 
 def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Registry,
             by_hand: bool = False) -> Published:  # fmt: skip
-    """Put a bundle into the registry and point the alias of its verdict at it; one that is there is not logged again.
+    """Put a bundle into the registry and point the alias of its verdict at it; one that is there is only tagged anew.
 
     Args:
         bundle: the bundle's folder.
@@ -65,8 +65,8 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         by_hand: make it champion whatever the verdict; a tag tells so.
 
     Raises:
-        ArtifactError: the code has changed since the bundle was made, or the registry since the verdict was given, or
-            the verdict is on another bundle.
+        ArtifactError: the code has changed since the bundle was made, or registry or params since the verdict was
+            given, or the verdict is on another bundle.
     """
     if bundle_code_digest(bundle) != code_digest():
         raise ArtifactError(
@@ -82,6 +82,7 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         if by_hand:
             client.set_model_version_tag(registry.model, str(number), "rapport.promoted_by", "hand")
         check_standing(client, registry, record.digest, record.standing)  # logging took its time
+        record_standing(client, registry, str(number), str(run_id), record.standing)
         promoted, reason = record.standing.verdict["promoted"], record.standing.reason
         passed = passed_by(client, registry, str(number), record.standing) if promoted and not by_hand else ""
         alias = point_aliases(client, registry, str(number), by_hand or (promoted and not passed))

@@ -1,6 +1,8 @@
 """The gate: verdicts by hand, and the error and power it promises, on gains drawn at the edge of both."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +10,20 @@ from scipy import stats
 
 from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import compare, judge, without_policy
 
 GATE = Gate()
 
 
-def gain(value, se, n=100):
-    return Estimate(value, value - 1.96 * se, value + 1.96 * se, se, n)
+def gain(value, se, n=100, freedom=math.inf, stakeholders=50.0):
+    """Evidence whose standard error is known, unless `freedom` says otherwise."""
+    seen = Estimate(value, value - 1.96 * se, value + 1.96 * se, se, n)
+    return Evidence(seen, value, se, freedom, stakeholders, 0.0)
+
+
+def undefined(value, n):
+    return Evidence(Estimate(value, None, None, None, n), None, None, None, 0.0, None)
 
 
 CLEAR, UNCLEAR = gain(3.0, 1.0), gain(1.0, 1.0)
@@ -44,15 +53,42 @@ def test_a_margin_allows_to_be_a_little_worse():
 
 
 def test_equal_policies_and_gains_below_zero_are_no_matter_of_more_data():
-    same = compare(Estimate(0.0, 0.0, 0.0, 0.0, 100), 0.0, 1, GATE)
+    same = compare(gain(0.0, 0.0), 0.0, 1, GATE)
     assert (same.proven, same.bound, same.rows_needed, same.rows_short) == (False, 0.0, None, None)
-    assert compare(Estimate(0.0, 0.0, 0.0, 0.0, 100), 0.1, 1, GATE).proven
+    assert compare(gain(0.0, 0.0), 0.1, 1, GATE).proven
 
 
-@pytest.mark.parametrize("unknown", [Estimate.undefined(0), Estimate(5.0, None, None, None, 3)])
+@pytest.mark.parametrize("unknown", [Evidence.none(), undefined(5.0, 3)])
 def test_what_has_no_interval_proves_nothing(unknown):
     found = compare(unknown, 0.0, 1, GATE)
     assert (found.bound, found.proven, found.detectable, found.rows_short) == (None, False, None, None)
+
+
+def test_few_degrees_of_freedom_ask_for_more_by_hand():
+    # t(9) at 0.975: 2.262157, with 0.841621 for power 3.103778
+    found = compare(gain(3.0, 1.0, 100, freedom=9.0), 0.0, 1, GATE)
+    assert found.bound == pytest.approx(3 - 2.262157, abs=1e-6)
+    assert found.detectable == pytest.approx(3.103778, abs=1e-6)
+    assert found.rows_needed == 108  # 100 · (3.103778 / 3)² = 107.04
+
+
+def test_too_few_stakeholders_prove_nothing_however_clear_they_are():
+    assert compare(gain(9.0, 1.0, 100, stakeholders=10.0), 0.0, 1, GATE).proven
+    few = compare(gain(9.0, 1.0, 100, stakeholders=4.0), 0.0, 1, GATE)
+    assert (few.proven, few.rows_needed, few.rows_short) == (False, 250, 150)  # 100 · 10 / 4
+    assert few.bound > 0
+    assert compare(gain(9.0, 1.0, 100, stakeholders=0.0), 0.0, 1, GATE).rows_needed is None
+
+
+def test_what_the_model_alone_says_does_not_count_and_much_of_it_proves_nothing():
+    clear = gain(9.0, 1.0)
+    partly = compare(replace(clear, counted=7.0, unsupported=0.05), 0.0, 1, GATE)
+    assert (partly.proven, partly.bound) == (True, pytest.approx(7 - 1.959964, abs=1e-6))
+    assert not compare(replace(clear, counted=1.0, unsupported=0.05), 0.0, 1, GATE).proven
+    mostly = compare(replace(clear, unsupported=0.0501), 0.0, 1, GATE)
+    assert (mostly.proven, mostly.rows_needed) == (False, None)
+    assert compare(replace(clear, unsupported=0.0501), 0.0, 1, Gate(unsupported=0.1)).proven
+    assert compare(replace(clear, unsupported=None), 0.0, 1, GATE).proven  # unknown, as in a bare array of propensities
 
 
 def test_every_rival_must_be_beaten():
@@ -90,7 +126,7 @@ def test_without_effects_only_a_champion_without_effects_is_replaced():
 
 
 def test_a_verdict_is_json():
-    verdict = judge({"nobody": CLEAR, "champion": Estimate.undefined(0)}, "champion", 1, GATE).as_dict()
+    verdict = judge({"nobody": CLEAR, "champion": Evidence.none()}, "champion", 1, GATE).as_dict()
     assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
     assert verdict["rivals"]["nobody"]["rows_short"] == 0
     assert verdict["rivals"]["nobody"]["gain"]["value"] == 3.0

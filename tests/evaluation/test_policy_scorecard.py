@@ -11,7 +11,7 @@ from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, chosen, policies
-from rapport.evaluation.policy_scorecard import gains_over_rivals, policy_scorecard
+from rapport.evaluation.policy_scorecard import evidence_over_rivals, gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import difference, doubly_robust
 from rapport.policy.limits import Constraints
 from simple_limits import Limits
@@ -47,7 +47,7 @@ def test_every_policy_is_there_and_json(held):
     ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)]
     assert found["policies"][OURS]["doubly_robust"] == doubly_robust(held.log, ours).as_dict()
     nobody = np.eye(3)[np.zeros(N, dtype=int)]
-    assert found["policies"]["nobody"]["ours_minus_this"] == difference(held.log, ours, nobody).as_dict()
+    assert found["policies"]["nobody"]["ours_minus_this"] == pytest.approx(difference(held.log, ours, nobody).as_dict())
     assert found["policies"][OURS]["arm_shares"] == {"none": 0.0, "call": 0.5, "mail": 0.5}
     assert found["policies"][OURS]["cost_per_decision"] == pytest.approx(3.0)
     assert found["policies"][OURS]["ours_minus_this"]["value"] == 0.0
@@ -71,7 +71,7 @@ def test_the_champion_is_compared_on_fresh_decisions_alone(held):
     log = held.log.take(fresh)
     ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)][fresh]
     mailed = np.eye(3)[np.full(fresh.sum(), 2)]
-    assert found["ours_minus_this"] == difference(log, ours, mailed).as_dict()
+    assert found["ours_minus_this"] == pytest.approx(difference(log, ours, mailed).as_dict())
     assert found["doubly_robust"] == doubly_robust(log, mailed).as_dict()
     assert found["ours_minus_this"]["n"] == N // 2
     assert found["arm_shares"] == {"none": 0.0, "call": 0.0, "mail": 1.0}
@@ -97,6 +97,7 @@ def test_without_fresh_decisions_the_champion_is_unknown(held):
         "arm_shares": {"none": 1.0, "call": 0.0, "mail": 0.0},
         "cost_per_decision": 0.0,
         "overlap": {"unsupported": None, "effective_rows": 0.0, "matched_rows": 0, "max_weight": 0.0},
+        "evidence": {"counted": None, "se": None, "freedom": None, "stakeholders": 0.0, "unsupported": None},
         "reason": "",
     }  # fmt: skip
     mute = Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints(), "x: expected y.")
@@ -106,8 +107,18 @@ def test_without_fresh_decisions_the_champion_is_unknown(held):
 def test_gains_over_rivals_leave_out_ourselves(held):
     gains = gains_over_rivals(policy_scorecard(held, NAMES))
     assert list(gains) == RIVALS
-    assert gains["nobody"].low > 0
-    assert isinstance(gains["random"], Estimate)
+    assert gains["nobody"].gain.low > 0
+    assert isinstance(gains["random"].gain, Estimate)
+    assert gains["random"].se >= gains["random"].gain.se
+
+
+def test_evidence_alone_is_that_of_the_scorecard(held):
+    rivals = (
+        Incumbent(held.worth, np.arange(N) < N // 2, Constraints()),
+        Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints()),
+    )
+    for champion in (None, *rivals):
+        assert evidence_over_rivals(held, champion) == gains_over_rivals(policy_scorecard(held, NAMES, champion))
 
 
 def test_rankings_treat_as_many_as_we_do(held):

@@ -75,13 +75,26 @@ def test_ipw_by_hand():
 
 
 def test_snips_by_hand():
-    # R = 2·(6 + 3 + 2 + 4) / 8 = 3.75, charge 3/6; mean weight 8/6, so ω/mean = 1.5
-    # influence of the value: 1.5·(2.25, −0.75, ·, ·, −1.75, 0.25) = 3.375, −1.125, 0, 0, −2.625, 0.375
-    # minus (charge − 0.5) = +0.5 or −0.5: 2.875, −1.625, −0.5, 0.5, −2.125, 0.875
-    influence = np.array([2.875, -1.625, -0.5, 0.5, -2.125, 0.875])
+    # R = 2·(6 + 3 + 2 + 4) / 8 = 3.75, charge 3/6; mean weight 8/6, so ω/mean = 1.5, and each weighs a quarter of all
+    # influence of the value: 1.5/0.75·(2.25, −0.75, ·, ·, −1.75, 0.25) = 4.5, −1.5, 0, 0, −3.5, 0.5
+    # minus (charge − 0.5) = +0.5 or −0.5: 4, −2, −0.5, 0.5, −3, 1
+    influence = np.array([4.0, -2.0, -0.5, 0.5, -3.0, 1.0])
     result = snips(six_rows(), SIX_POLICY)
     assert result.value == pytest.approx(3.25)
     assert result.se == pytest.approx(np.sqrt(6 / 5 * (influence**2).sum()) / 6)
+
+
+def test_snips_moves_as_it_does_without_each_stakeholder():
+    # rows 0 and 1 are one stakeholder's: without them R is (4 + 8) / 4 = 3, without row 4 26/6, without row 5 22/6
+    log = six_rows(cluster=np.array(["a", "a", "c", "d", "e", "f"]), cost=np.zeros((6, 2)))
+    moves = 3.75 - np.array([3.0, 3.75, 3.75, 26 / 6, 22 / 6])
+    moves -= np.array([2, 1, 1, 1, 1]) / 6 * moves.sum()
+    assert snips(log, SIX_POLICY).se == pytest.approx(np.sqrt(5 / 4 * (moves**2).sum()))
+
+
+def test_snips_of_one_matched_stakeholder_is_told_as_it_is():
+    alone = snips(six_rows(propensity=np.full((6, 2), 0.5), arm=np.array([1, 0, 0, 1, 1, 1])), SIX_POLICY)
+    assert alone.value == pytest.approx(6.0 - 0.5)  # row 0 alone agrees with the policy
 
 
 def test_doubly_robust_by_hand():

@@ -11,6 +11,7 @@ def test_by_hand():
     assert [error_at(look, 0.06) for look in (1, 2, 3)] == pytest.approx([0.03, 0.01, 0.005])
     assert critical(1, 0.05) == pytest.approx(stats.norm.ppf(0.975))
     assert critical(4, 0.1) == pytest.approx(stats.norm.ppf(1 - 0.1 / 20))
+    assert critical(4, 0.1, 7.5) == pytest.approx(stats.t.ppf(1 - 0.1 / 20, 7.5))
 
 
 def test_all_looks_together_spend_no_more_than_the_error_and_nearly_all_of_it():

@@ -108,6 +108,18 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(
     assert (again.new, again.alias, read_json(project / VERDICT)) == (False, "challenger", verdict)
 
     with inside(project):
+        asked = overlay_params({"gate.error": 0.2})  # after the verdict is known
+        with pytest.raises(ArtifactError, match=r"expected a verdict under params.yaml, gate: \{'error': 0.2"):
+            publish_run(asked)
+        challenge(asked)
+        gate.main()  # of the same bundle
+        assert not publish_run(asked).new
+    lenient = read_json(project / VERDICT)
+    assert (lenient["look"], lenient["level"]) == (2, pytest.approx(0.2 / 6))
+    with inside(project), connected() as client:
+        assert client.get_model_version("rapport", "2").tags["rapport.look"] == "2"
+
+    with inside(project):
         assert publish_run(load_params(), by_hand=True).alias == "champion"
         assert publish_run(load_params()).alias == "champion"  # people's word stands
     assert aliases(project) == {"champion": "2"}
@@ -115,7 +127,7 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(
         assert challenge(load_params()) == first  # what iteration 2 has to beat is what decided before it
     settle(project, 3)
     verdict = read_json(project / VERDICT)
-    assert verdict["look"] == 2
+    assert verdict["look"] == 3
     with inside(project), connected() as client:
         assert verdict["champion"] == client.get_model_version("rapport", "2").tags["rapport.model_digest"]
 
@@ -149,6 +161,27 @@ def test_a_verdict_given_before_the_registry_changed_is_refused(
         evaluate.main()
         gate.main()
         assert not publish_run(params).new
+
+
+def test_a_bundle_that_was_judged_and_not_published_is_a_look(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    params = overlay_params({"clock.iteration": 2}, project / "params.yaml")
+    with inside(project):
+        challenge(params)
+        for caution in (0.1, 0.2):  # two settings tried, the second liked better
+            write_bundle(BUNDLE, replace(read_bundle(BUNDLE), params=overlay_params({"decision.caution": caution})))
+            evaluate.main()
+            gate.main()
+        with pytest.raises(ArtifactError, match=r"look 2; got one against the champion .*, look 1\."):
+            publish_run(load_params())
+        challenge(load_params())
+        gate.main()
+        assert publish_run(load_params()).alias == "challenger"
+        assert read_json(VERDICT)["look"] == 2
 
 
 def test_a_champion_of_another_source_is_none_to_beat(

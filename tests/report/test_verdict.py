@@ -6,19 +6,25 @@ import pytest
 
 from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import judge, without_policy
 from rapport.report.page import render_page
 from rapport.report.verdict import sentences, verdict_page
 
-CLEAR, UNCLEAR = Estimate(3.0, 1.04, 4.96, 1.0, 1000), Estimate(1.0, -0.96, 2.96, 1.0, 1000)
-WORSE = Estimate(-1.0, -2.96, 0.96, 1.0, 1000)
+
+def ahead(value, stakeholders=200.0, unsupported=0.0):
+    """A gain of standard error 1, known well, of 1,000 decisions."""
+    return Evidence(Estimate(value, value - 1.96, value + 1.96, 1.0, 1000), value, 1.0, 1e9, stakeholders, unsupported)
+
+
+CLEAR, UNCLEAR, WORSE = ahead(3.0), ahead(1.0), ahead(-1.0)
 
 PROPOSALS = "The assignments of this run are the challenger's proposals; those of the champion come by serving it."
 
 
 def document(verdict):
-    return {**verdict.as_dict(), "bundle": "abc", "champion": "def", "refresh": False, "power": 0.8,
-            "data": {"decisions": "123", "out_of_fold": "456"}}  # fmt: skip
+    return {**verdict.as_dict(), "bundle": "abc", "champion": "def", "refresh": False,
+            "params": Gate().model_dump(), "data": {"decisions": "123", "out_of_fold": "456"}}  # fmt: skip
 
 
 def judged(gains, champion="champion", margin=0.0):
@@ -28,7 +34,7 @@ def judged(gains, champion="champion", margin=0.0):
 def test_each_outcome_in_words():
     proof = judged({"nobody": CLEAR, "champion": CLEAR})
     assert sentences(proof) == ["Promoted: shown to be worth more than every rival (look 1, one-sided error 2.50 %)."]
-    none = judged({"nobody": UNCLEAR, "best_single_arm": WORSE, "champion": Estimate.undefined(0)})
+    none = judged({"nobody": UNCLEAR, "best_single_arm": WORSE, "champion": Evidence.none()})
     assert sentences(none) == [
         "No proof, the champion stays: not shown to be worth more than nobody, best single arm or champion "
         "(look 1, one-sided error 2.50 %).",
@@ -59,17 +65,35 @@ def test_a_refresh_within_its_margin_is_not_called_worth_more():
     assert clear[0].startswith("Promoted: shown to be worth more than every rival (")
 
 
+def test_too_few_stakeholders_are_told():
+    few = judged({"nobody": CLEAR, "champion": ahead(9.0, 3.26)})
+    assert sentences(few)[1] == (
+        "Against champion: 9,000 per 1,000, at least 7,040; that rests on 3.3 stakeholders in effect who received what "
+        "the two policies would give, and fewer than 10 prove nothing."
+    )
+
+
+def test_arms_that_the_log_knows_nothing_of_are_told():
+    unknown = judged({"nobody": CLEAR, "champion": ahead(9.0, unsupported=0.125)})
+    assert sentences(unknown)[1] == (
+        "Against champion: 9,000 per 1,000, at least 7,040; in 12.5 % of the decisions one of them gives an arm that "
+        "could not have been chosen then, of which the log knows nothing: more than 5.0 % prove nothing."
+    )
+
+
 def test_why_there_is_no_comparison_is_told_as_it_is():
-    alone = judged({"nobody": CLEAR, "champion": Estimate(3.0, None, None, None, 4)})
+    alone = judged(
+        {"nobody": CLEAR, "champion": Evidence(Estimate(3.0, None, None, None, 4), None, None, None, 1.0, None)}
+    )
     assert sentences(alone)[1] == "Against champion: no interval, the 4 decisions being of too few stakeholders."
     assert verdict_page(alone).rows[1].proven == "no interval"
-    mute = {**judged({"nobody": UNCLEAR, "champion": Estimate.undefined(0)}), "champion_reason": "x: expected y."}
+    mute = {**judged({"nobody": UNCLEAR, "champion": Evidence.none()}), "champion_reason": "x: expected y."}
     assert sentences(mute)[1].startswith("Against nobody: 1,000 per 1,000")
     assert sentences(mute)[2] == "Against champion: it cannot say what it would do. x: expected y."
 
 
 def test_rows_by_hand():
-    page = verdict_page(judged({"nobody": CLEAR, "champion": UNCLEAR, "random": Estimate.undefined(0)}, margin=1.0))
+    page = verdict_page(judged({"nobody": CLEAR, "champion": UNCLEAR, "random": Evidence.none()}, margin=1.0))
     texts = [tuple(vars(row).values()) for row in page.rows]
     assert texts == [
         ("nobody", "3,000", "1,040 to 4,960", "1,040", "yes", "enough"),
