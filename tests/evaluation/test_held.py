@@ -35,7 +35,7 @@ def tables(arm: np.ndarray, kept: np.ndarray, value: np.ndarray, chance: np.ndar
         "retained_none": 1.0, "retained_call": chance, "paying_none": 1.0, "paying_call": chance,
     })  # fmt: skip
     decisions = pd.DataFrame({
-        "decision_id": ids, "stakeholder_id": [f"s{at}" for at in range(n)], "kind": "customer",
+        "decision_id": ids, "stakeholder_id": [f"s{at}" for at in range(n)], "kind": "customer", "iteration": 1,
         "as_of": pd.Timestamp("2024-06-01"), "churned": ~kept, "money": np.where(kept, 3.0, 0.0),
     })  # fmt: skip
     return rows, decisions
@@ -106,6 +106,8 @@ def test_rules_and_caution_mask_the_worth_and_not_the_gain() -> None:
     decisions["kind"] = ["customer", "customer", "partner", "partner"]
     held = held_out(rows, decisions, params(caution=1.5), 8)
     assert held.eligible[:, 1].tolist() == [True, True, False, False]
+    assert held.log.supported is not None  # the third is a partner who was called all the same
+    assert held.log.supported[:, 1].tolist() == [True, True, True, False]
     assert held.gain[:, 1].tolist() == [6.0] * 4
     assert held.worth[:2, 1].tolist() == [3.0, 3.0]
     assert np.isnan(held.worth[2:, 1]).all()
