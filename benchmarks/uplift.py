@@ -34,6 +34,7 @@ WORLDS: dict[str, dict[str, object]] = {
     "employees": {"kind": "employees"},
     "partners": {"kind": "partners"},
     "drift": {"drift": 0.5},
+    "shoppers": {"kind": "shoppers"},
     "null": {"null": True},
 }
 FIELDS = ("world", "rows", "seed", "learner", "share", "gain", "ceiling", "treated", "cpu_seconds", "extra_mib")

@@ -1,14 +1,16 @@
 """How the outcome under each arm departs from the outcome whichever arm is given, on the score's scale.
 
-score_a(x) = base(x) + c_a + w_t · trees_a(x) + w_l · line_a(x): a constant, small boosted trees and a ridge line per
-arm, each learned from the arm's own rows with what came before as offset, so that arms differ only where their rows say
-so. Constants are shrunk by their spread over arms; the trees' number and the line's penalty are chosen out of fold, and
-so are the weights w ≥ 0, shrunk by max(0, 1 − q / 2ΔL), ΔL the log-likelihood that q weights gain (positive-part
-James-Stein): where arms do not differ, the departures vanish.
+score_a(x) = base(x) + c_a + w · line(x) + w_t · trees_a(x) + w_l · line_a(x): a constant per arm, a ridge line of all
+arms, and small boosted trees and a ridge line per arm, each learned from its rows with what came before as offset. The
+line of all arms is what trees miss of the base where outcomes are rare; without it every arm would find it anew, each a
+little differently, and chance would pass for effects. Constants are shrunk by their spread over arms; the trees' number
+and the lines' penalties are chosen out of fold, and so are the weights w ≥ 0, shrunk by max(0, 1 − q / 2ΔL), ΔL the
+log-likelihood that q weights gain (positive-part James-Stein): where arms do not differ, the departures vanish.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import lightgbm as lgb
@@ -18,13 +20,14 @@ from numpy.typing import NDArray
 from .base import Study
 from .basis import Basis
 from .boosting import Training, append_text, raw_scores
-from .lines import Lines, Small, fit_lines
+from .lines import Lines, Small, fit_lines, rowwise
 from .links import Link
 from .logged import Floats
 
 LEAVES = 4
 ROUNDS_SHARE = 1 / 3  # of the learner's rounds
 STOPS = (0.25, 0.5, 1.0)  # of the trees' rounds
+CHOICE = 0.5  # parameters that one arm's choice among penalties or rounds counts as
 _TINY = 1e-12
 _SAMPLE = 10_000  # rows from which the steadiness of the average is told
 Boosters = tuple[tuple[lgb.Booster | None, ...], ...]  # by fold, then arm
@@ -36,6 +39,7 @@ class Departures:
 
     Attributes:
         constants: shape (k,).
+        shared: slopes of the line of all arms, and its constant, shape (q + 1,).
         trees: by fold, then arm; None where an arm had too few rows.
         rounds: trees used of each arm's boosters, shape (k,).
         lines: of the arms.
@@ -43,6 +47,7 @@ class Departures:
     """
 
     constants: Floats
+    shared: Small
     trees: Boosters
     rounds: tuple[int, ...]
     lines: Lines
@@ -50,20 +55,24 @@ class Departures:
 
     def predict(self, X: NDArray[np.float32], wide: Small, threads: int) -> Floats:
         """Return what is added to the base score under each arm, shape (n, k); `wide` is `widened` of X."""
-        added = np.tile(self.constants, (len(X), 1))
-        if self.weights[1]:
-            added += self.weights[1] * self.lines.predict(wide)
+        added = self.constants + rowwise(wide, np.ascontiguousarray(self.slopes.T)).astype(np.float64)
         if self.weights[0]:
             none = (0,) * len(self.rounds)
             for boosters in self.trees:
                 added += self.weights[0] / len(self.trees) * _tree_scores(boosters, X, threads, none, self.rounds)
         return added
 
+    @property
+    def slopes(self) -> Small:
+        """Slopes of each arm's own line and that of all arms, as they count, shape (k, q + 1)."""
+        return (self.shared + self.weights[1] * self.lines.slopes).astype(np.float32)
+
     def as_dict(self, texts: list[str]) -> dict[str, Any]:
         """Return the departures as a JSON-ready mapping; the boosters' texts are appended to `texts`."""
         places = [[append_text(texts, *pair) for pair in zip(arms, self.rounds, strict=True)] for arms in self.trees]
         return {
             "constants": self.constants.tolist(),
+            "shared": self.shared.tolist(),
             "trees": places,
             "rounds": list(self.rounds),
             "lines": self.lines.as_dict(),
@@ -76,11 +85,38 @@ class Departures:
         trees = tuple(tuple(None if at is None else boosters[at] for at in arms) for arms in document["trees"])
         weights = (document["weights"][0], document["weights"][1])
         lines = Lines.from_dict(document["lines"])
-        return cls(np.array(document["constants"]), trees, tuple(document["rounds"]), lines, weights)
+        shared = np.array(document["shared"], dtype=np.float32)
+        return cls(np.array(document["constants"]), shared, trees, tuple(document["rounds"]), lines, weights)
 
 
-def fit_departures(study: Study, base: Floats, basis: Basis, training: Training) -> tuple[Departures, Floats]:
-    """Return the departures, and every row's score under each arm out of fold but for a few shared numbers, (n, k).
+@dataclass(frozen=True)
+class Found:
+    """Departures, what they say of the n rows they were learned from, and whether they say more than chance.
+
+    Attributes:
+        departures: of k arms.
+        base: every row's score whichever arm is given, the line of all arms included, out of fold, shape (n,).
+        scores: every row's score under each arm, out of fold but for a few shared numbers, shape (n, k).
+        evidence: log-likelihood that trees and lines gain out of fold, less what was fitted and chosen for it (Akaike
+            1974): one for each weight, and CHOICE for each arm's choice of rounds or penalty.
+    """
+
+    departures: Departures
+    base: Floats
+    scores: Floats
+    evidence: float
+
+    def kept(self, personal: bool) -> tuple[Departures, Floats]:
+        """Return departures and scores; unless `personal`, with constants alone, alike for everybody."""
+        if personal:
+            return self.departures, self.scores
+        arms = len(self.departures.constants)
+        alike = replace(self.departures, trees=(), rounds=(0,) * arms, weights=(0.0, 0.0))
+        return alike, self.base[:, None] + self.departures.constants
+
+
+def fit_departures(study: Study, base: Floats, basis: Basis, training: Training) -> Found:
+    """Return the departures and what they say of the study's rows.
 
     Args:
         study: n rows.
@@ -89,15 +125,26 @@ def fit_departures(study: Study, base: Floats, basis: Basis, training: Training)
         training: of the trees; they are smaller and fewer than it says.
     """
     constants = _constants(study, base)
+    shared, of_all = _shared_line(study, base + constants[study.arm], basis)
+    base = base + of_all
     start = base + constants[study.arm]
     lines, of_lines = fit_lines(study, start, basis)
     trees, rounds, of_trees = _trees(study, start, training)
-    weights = _weights(study, start, of_trees, of_lines)
-    scores = base[:, None] + constants + weights[0] * of_trees + weights[1] * of_lines
-    weights = (weights[0] * _steadier(study, trees, rounds, training.threads), weights[1])
-    if not weights[0]:
+    (of_tree, of_line), evidence = _weights(study, start, of_trees, of_lines)
+    scores = base[:, None] + constants + of_tree * of_trees + of_line * of_lines
+    if not of_tree:
         trees, rounds = (), (0,) * study.arms
-    return Departures(constants, trees, rounds, lines, weights), scores
+    else:
+        of_tree *= _steadier(study, trees, rounds, training.threads)
+    return Found(Departures(constants, shared, trees, rounds, lines, (of_tree, of_line)), base, scores, evidence)
+
+
+def _shared_line(study: Study, start: Floats, basis: Basis) -> tuple[Small, Floats]:
+    """Return the slopes of one line for all arms, as they count, and every row's value of it out of fold, (n,)."""
+    everyone = replace(study, arm=np.zeros_like(study.arm), arms=1)
+    lines, found = fit_lines(everyone, start, basis)
+    (weight,), _ = _weights(everyone, start, found)
+    return (weight * lines.slopes[0]).astype(np.float32), weight * found[:, 0].astype(np.float64)
 
 
 def _constants(study: Study, base: Floats) -> Floats:
@@ -175,21 +222,24 @@ def _tree_scores(boosters: Sequence[lgb.Booster | None], X: NDArray[np.float32],
     return scores
 
 
-def _weights(study: Study, start: Floats, trees: Small, lines: Small) -> tuple[float, float]:
-    """Return the weights of trees and lines: the non-negative pair of the largest likelihood, shrunk."""
+def _weights(study: Study, start: Floats, *parts: Small) -> tuple[list[float], float]:
+    """Return the weights of the parts, shape (n, k) each, and the evidence for them (see `Found`).
+
+    They are the non-negative ones of the largest likelihood, parts left out where they gain too little, shrunk.
+    """
     counts, own = study.seen & study.apt, np.arange(len(start))
-    parts = np.column_stack([trees[own, study.arm], lines[own, study.arm]])[counts].astype(np.float64)
+    columns = np.column_stack([part[own, study.arm] for part in parts])[counts].astype(np.float64)
     start, y = start[counts], study.y[counts]
     none = float(study.link.log_likelihood(start, y).sum())
-    best, most, size = np.zeros(2), 0.0, 0
-    for used in ([0, 1], [0], [1]):
-        weights = np.zeros(2)
-        weights[used] = _newton(study.link, start, parts[:, used], y)
-        gain = float(study.link.log_likelihood(start + parts @ weights, y).sum()) - none
+    best, most, size = np.zeros(len(parts)), 0.0, 0
+    for used in (list(each) for q in range(len(parts), 0, -1) for each in combinations(range(len(parts)), q)):
+        weights = np.zeros(len(parts))
+        weights[used] = _newton(study.link, start, columns[:, used], y)
+        gain = float(study.link.log_likelihood(start + columns @ weights, y).sum()) - none
         if weights.min() >= 0 and gain - len(used) / 2 > most - size / 2:
             best, most, size = weights, gain, len(used)
-    best = best * (max(0.0, 1.0 - size / (2.0 * most)) if most > 0 else 0.0)
-    return float(best[0]), float(best[1])
+    best *= max(0.0, 1.0 - size / (2.0 * most)) if most > 0 else 0.0
+    return best.tolist(), most - size * (1.0 + CHOICE * study.arms)
 
 
 def _newton(link: Link, start: Floats, columns: Floats, y: Floats) -> Floats:

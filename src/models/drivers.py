@@ -132,7 +132,7 @@ def _departure(departures: Departures, sources: NDArray[np.int64], X: Matrix, wi
         if booster is not None:
             found += contributions(booster, X, threads, departures.rounds[arm])
     found *= departures.weights[0] / max(len(departures.trees), 1)
-    terms = departures.weights[1] * wide.astype(np.float64) * departures.lines.slopes[arm]
+    terms = wide.astype(np.float64) * departures.slopes[arm]
     np.add.at(found.T, np.append(sources, X.shape[1]), terms.T)
     found[:, -1] += departures.constants[arm]
     return found

@@ -29,12 +29,8 @@ class Lines:
     slopes: Small
     covariance: Small
 
-    def predict(self, wide: Small) -> Small:
-        """Return each arm's line, shape (n, k); `wide` is of `widened`."""
-        return rowwise(wide, np.ascontiguousarray(self.slopes.T))
-
     def variance(self, wide: Small) -> Small:
-        """Return each line's posterior variance, shape (n, k)."""
+        """Return each line's posterior variance, shape (n, k); `wide` is of `widened`."""
         found = np.empty((len(wide), len(self.slopes)), dtype=np.float32)
         for arm, matrix in enumerate(self.covariance):
             found[:, arm] = np.einsum("nq,nq->n", rowwise(wide, matrix), wide)

@@ -2,7 +2,9 @@
 
 Value is retention_value × P(retained) + E[money]; money that is never negative and sometimes zero is a hurdle,
 E[money] = P(pays) × E[size | pays] (Mullahy 1986). Each part has one base, the outcome whichever arm is given,
-cross-fitted over folds of stakeholders, and small departures per arm on the scale of its link. Payments above a cap
+cross-fitted over folds of stakeholders, and small departures per arm on the scale of its link. The parts' likelihoods
+multiply, so one comparison of all of them tells whether departures are personal at all: unless they gain more, out of
+fold, than was chosen for them, everybody's are alike, an arm's one step on each part's scale. Payments above a cap
 count as the cap while the sizes are learned, and their mean is scaled back: the largest few tell more of chance than
 of arms. Prediction averages the boosters of the folds.
 """
@@ -127,17 +129,22 @@ def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floa
     gains = sum((base[0].importance(logged.X.shape[1]) for base in bases if base), np.zeros(logged.X.shape[1]))
     used = sorted(np.argsort(-gains, kind="stable")[:MOST_LINEAR].tolist())
     basis = Basis.fit(logged.X, used, training.category_indexes)
+    found = [
+        None if base is None else fit_departures(replace(study, link=base[2]), base[1], basis, training)
+        for study, base in zip(studies, bases, strict=True)
+    ]
+    personal = sum(each.evidence for each in found if each) > 0
     parts, means = [], []
-    for study, fitted, scale in zip(studies, bases, (1.0, 1.0, back), strict=True):
-        if fitted is None:
+    for study, fitted, each, scale in zip(studies, bases, found, (1.0, 1.0, back), strict=True):
+        if fitted is None or each is None:
             parts.append(Part(scale * float(study.y[study.seen][0]), study.link))
             means.append(np.full((len(logged), study.arms), parts[-1].constant))
             continue
-        base, scores, link = fitted
-        departures, under = fit_departures(replace(study, link=link), scores, basis, training)
+        base, _, link = fitted
         link = replace(link, unit=scale * link.unit)
+        departures, scores = each.kept(personal)
         parts.append(Part(scale * float(study.y[study.seen].mean()), link, base, departures))
-        means.append(link.mean(under))
+        means.append(link.mean(scores))
     retention, pays, size = parts
     model = OutcomeModel(retention, pays, size, basis)
     worth = np.broadcast_to(logged.retention_value, len(logged))[:, None]

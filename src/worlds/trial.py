@@ -16,7 +16,7 @@ from .draws import Floats, Integers, logistic
 from .trial_effects import Answer, Drivers, answers
 
 Logging = Literal["randomised", "targeted", "unrecorded"]
-TrialKind = Literal["customers", "employees", "partners"]
+TrialKind = Literal["customers", "employees", "partners", "shoppers"]
 
 TRIAL_ARMS = ("none", "training", "personal_support", "integration_advice", "discount", "premium_upsell")
 TRIAL_FEATURES = (
@@ -30,8 +30,9 @@ COSTS = {
     "customers": (0.0, 25.0, 40.0, 30.0, 20.0, 12.0),
     "employees": (0.0, 100.0, 180.0, 60.0, 90.0, 30.0),
     "partners": (0.0, 50.0, 80.0, 50.0, 40.0, 25.0),
+    "shoppers": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 }
-RETENTION_VALUE = {"customers": 300.0, "employees": 2000.0, "partners": 600.0}
+RETENTION_VALUE = {"customers": 300.0, "employees": 2000.0, "partners": 600.0, "shoppers": 0.0}
 WAVES = 4  # iterations over which a trial's decisions are spread
 
 
@@ -42,7 +43,8 @@ class Trial:
     Attributes:
         rows: decisions.
         seed: of all chance, ≥ 0.
-        kind: customers have retention and zero-inflated money; employees no money; partners heavy-tailed money.
+        kind: customers have retention and zero-inflated money; employees no money; partners heavy-tailed money; of
+            shoppers one in a hundred buys, for heavy-tailed money, and every arm raises everybody's odds alike.
         logging: each arm equally likely; targeted by a rule of thumb whose propensities are recorded; or not recorded.
         null: no arm does anything.
         drift: how far effects and population move over the waves; 0 for not at all, 1 for much.

@@ -69,10 +69,12 @@ def answers(d: Drivers, kind: str, strength: float, moved: Floats) -> Answer:
 
     Args:
         d: drivers of n rows.
-        kind: customers, employees or partners.
+        kind: customers, employees, partners or shoppers.
         strength: 1 for effects, 0 for none at all.
         moved: how far effects have drifted, shape (n,); at 1 suits have tilted and training has worn off.
     """
+    if kind == "shoppers":
+        return _shoppers(d, strength)
     fits = _fits(d, moved)
     zero = np.zeros_like(d.size)
     churn = np.column_stack([zero, *(base + slope * fit for (base, slope, *_), fit in zip(_SIZES, fits, strict=True))])
@@ -93,6 +95,14 @@ def answers(d: Drivers, kind: str, strength: float, moved: Floats) -> Answer:
     )
 
 
+def _shoppers(d: Drivers, strength: float) -> Answer:
+    """Return answers of a mailing: nobody leaves, and an arm adds the same to the log-odds of everybody's purchase."""
+    base = -5.4 + 0.35 * d.engagement - 0.3 * d.idle + 0.15 * d.size
+    rate = base[:, None] + strength * np.array(_MAILS)
+    mean = np.exp(4.4 + 0.25 * d.revenue)
+    return Answer(np.zeros_like(rate), logistic(rate), np.repeat(mean[:, None], rate.shape[1], axis=1), spread=1.0)
+
+
 def _churn_base(d: Drivers) -> Floats:
     plan = np.array([0.35, 0.05, -0.2, -0.4])[d.plan.astype(np.int64)]
     industry = np.array([0.0, 0.3, -0.2, 0.1, -0.3, 0.2, 0.0, -0.1, 0.4, -0.4])[d.industry.astype(np.int64)]
@@ -105,6 +115,8 @@ def _churn_base(d: Drivers) -> Floats:
 def _rate_base(d: Drivers) -> Floats:
     return -0.5 + 0.45 * d.engagement + 0.3 * d.size - 0.25 * d.price - 0.3 * d.trouble + 0.2 * (d.plan >= 2)
 
+
+_MAILS = (0.0, 0.8, 0.45, 0.6, 0.2, 0.0)  # log-odds of a shopper's purchase that each arm adds
 
 # Per unit of fit: (log-odds of churn for all, per fit; log-odds of a purchase for all, per fit; log size per fit)
 _SIZES = (

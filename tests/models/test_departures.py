@@ -9,7 +9,7 @@ from rapport.contracts.params import Learner
 from rapport.models.base import Study, fit_base
 from rapport.models.basis import Basis
 from rapport.models.boosting import Training, binned
-from rapport.models.departures import fit_departures
+from rapport.models.departures import Found, fit_departures
 from rapport.models.lines import rowwise, widened
 from rapport.models.links import Link
 
@@ -17,13 +17,14 @@ TRAINING = Training(Learner(rounds=60, learning_rate=0.1, leaves=7, min_leaf_row
 ROWS = 6000
 
 
-def study(strength: float, seed: int = 1) -> tuple[Study, np.ndarray]:
-    """Yes or no of three arms; arm 1 adds 1·strength, arm 2 adds strength × the second feature, on the logit."""
+def study(strength: float, seed: int = 1, rate: float = 0.0) -> tuple[Study, np.ndarray]:
+    """Yes or no of three arms; arm 1 adds 1·strength, arm 2 adds strength × the second feature, on the logit; `rate` is
+    the log-odds of the average row."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(ROWS, 4)).astype(np.float32)
     arm = rng.integers(0, 3, ROWS)
     departure = strength * np.column_stack([np.zeros(ROWS), np.ones(ROWS), X[:, 1]])
-    score = 0.8 * X[:, 0] + departure[np.arange(ROWS), arm]
+    score = rate + 0.8 * X[:, 0] + departure[np.arange(ROWS), arm]
     y = (rng.random(ROWS) < 1 / (1 + np.exp(-score))).astype(float)
     everyone = np.ones(ROWS, dtype=bool)
     made = Study(Link("logit"), y, everyone, arm, 3, everyone, rng.integers(0, 3, ROWS), 3, X, binned(X, TRAINING))
@@ -34,11 +35,19 @@ def contrasts(made: Study) -> np.ndarray:
     """Return the scores under arms 1 and 2 less that under the control, from the whole model, shape (n, 2)."""
     base, scores, _ = fit_base(made, TRAINING)
     basis = Basis.fit(made.X, range(4), ())
-    departures, under = fit_departures(made, scores, basis, TRAINING)
-    assert under.shape == (ROWS, 3)
+    found = fit_departures(made, scores, basis, TRAINING)
+    assert found.scores.shape == (ROWS, 3)
     assert base.slope > 0.5
-    added = departures.predict(made.X, widened(basis, made.X), 1)
+    added = found.departures.predict(made.X, widened(basis, made.X), 1)
     return added[:, 1:] - added[:, :1]
+
+
+def without_base(made: Study) -> tuple[Found, np.ndarray]:
+    """Return what is found where the base knows nothing of the rows, and how far contrasts vary over them, (2,)."""
+    basis = Basis.fit(made.X, range(4), ())
+    found = fit_departures(made, np.full(ROWS, made.link.score(made.y.mean())), basis, TRAINING)
+    added = found.departures.predict(made.X, widened(basis, made.X), 1)
+    return found, (added[:, 1:] - added[:, :1]).std(axis=0)
 
 
 def test_departures_are_found() -> None:
@@ -54,6 +63,36 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
     """Mean size of the contrast over five null studies; the one above has 0.9."""
     sizes = [np.abs(contrasts(study(0.0, seed)[0])).mean() for seed in range(10, 15)]
     assert np.mean(sizes) < 0.1
+
+
+def test_what_all_arms_share_is_no_difference_between_them() -> None:
+    """A main effect that the base has missed goes to the line of all arms: no arm finds it anew."""
+    nothing, varies = without_base(study(0.0)[0])
+    assert varies.max() < 0.15
+    assert nothing.departures.shared[0] == pytest.approx(0.8, abs=0.2)
+    something, varies = without_base(study(1.0)[0])
+    assert varies[1] > 0.7
+    assert something.evidence > 50 > 1 > nothing.evidence
+
+
+def test_evidence_is_rare_where_there_is_nothing_and_usual_where_there_is_something() -> None:
+    """Of ten studies of yes or no in one row of fifty, at most one by chance; with effects on nearly as few, all."""
+    null = [without_base(study(0.0, seed, -4.0)[0])[0].evidence for seed in range(30, 40)]
+    assert np.sum(np.array(null) > 0) <= 1
+    assert min(without_base(study(1.0, seed, -3.0)[0])[0].evidence for seed in range(30, 33)) > 0
+
+
+def test_without_evidence_everybody_departs_alike() -> None:
+    made, _ = study(1.0)
+    basis = Basis.fit(made.X, range(4), ())
+    found = fit_departures(made, np.zeros(ROWS), basis, TRAINING)
+    departures, scores = found.kept(personal=False)
+    added = departures.predict(made.X, widened(basis, made.X), 1)
+    for contrast in (scores[:, 1:] - scores[:, :1], added[:, 1:] - added[:, :1]):
+        np.testing.assert_allclose(contrast, np.tile(found.departures.constants[1:] - found.departures.constants[0],
+                                                     (ROWS, 1)), atol=1e-5)  # fmt: skip
+    assert np.ptp(scores[:, 0]) > 1
+    assert found.kept(personal=True) == (found.departures, found.scores)
 
 
 def test_rows_whose_arm_was_not_meant_for_them_say_nothing() -> None:

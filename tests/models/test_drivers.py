@@ -125,8 +125,8 @@ def test_score_parts_are_the_trees_and_lines_terms(uplift: UpliftModel, explaine
     np.testing.assert_allclose(found.sum(axis=1), part.departures.predict(X, wide, 1)[:, 2], atol=1e-5)
     nps = TRIAL_FEATURES.index("nps")
     own = basis.sources == nps
-    slopes = part.departures.lines.slopes[2][:-1]
-    expected = part.departures.weights[1] * (wide[:, :-1][:, own] * slopes[own]).sum(axis=1)
+    slopes = part.departures.shared[:-1] + part.departures.weights[1] * part.departures.lines.slopes[2][:-1]
+    expected = (wide[:, :-1][:, own] * slopes[own]).sum(axis=1)
     for boosters in part.departures.trees:
         if boosters[2] is not None and part.departures.rounds[2]:
             trees = explained(boosters[2], X, part.departures.rounds[2])

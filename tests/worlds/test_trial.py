@@ -49,6 +49,15 @@ def test_employees_have_no_money() -> None:
     assert draw_trial(Trial(2000, 4)).money.max() > 0
 
 
+def test_of_shoppers_one_in_a_hundred_buys_and_the_same_mail_is_best_for_all() -> None:
+    data = draw_trial(Trial(300_000, 4, kind="shoppers"))
+    assert 0.004 < (data.money > 0).mean() < 0.02
+    np.testing.assert_array_equal(data.value.argmax(axis=1), 1)
+    money = [data.money[data.arm == arm] - data.value[data.arm == arm, arm] for arm in range(len(TRIAL_ARMS))]
+    assert np.abs([away.mean() / away.std() * len(away) ** 0.5 for away in money]).max() < 4
+    assert (draw_trial(Trial(2000, 4)).value.argmax(axis=1) != 1).any()
+
+
 def test_in_a_null_trial_no_arm_does_anything() -> None:
     data = draw_trial(Trial(2000, 6, null=True))
     np.testing.assert_array_equal(data.value, np.tile(data.value[:, :1], (1, len(TRIAL_ARMS))))
