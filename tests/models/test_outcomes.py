@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
+from rapport.models.lines import widened
 from rapport.models.logged import Logged
 from rapport.models.outcomes import OutcomeModel, fit_outcomes
+from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, TrialData, draw_trial
 
 TRAINING = Training(Learner(rounds=40, learning_rate=0.1, leaves=7, min_leaf_rows=30), 2, 1, ())
 
@@ -33,6 +36,16 @@ def randomised(rows: int = 2000) -> Logged:
     )
 
 
+def log_of(data: TrialData) -> Logged:
+    """Return a trial as a log."""
+    rows = len(data.arm)
+    return Logged(
+        arms=TRIAL_ARMS, X=data.X, arm=data.arm, propensity=data.recorded, money=data.money, retained=data.retained,
+        retention_value=data.retention_value, ids=pd.Series(np.arange(rows)).astype("str"), iteration=data.wave,
+        eligible=np.ones((rows, len(TRIAL_ARMS)), dtype=bool),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def model() -> OutcomeModel:
     return fit_outcomes(randomised(), TRAINING)[0]
@@ -43,6 +56,18 @@ def test_the_mean_under_each_arm_is_near_the_truth(model: OutcomeModel) -> None:
     mu, _ = model.predict(randomised().X, 100.0, 3, 1)
     assert mu.mean(axis=0) == pytest.approx([50.0, 80.0, 70.0], abs=8.0)
     assert np.corrcoef(mu[:, 0], randomised().X[:, 0])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("kind", "rows", "alike"), [("shoppers", 30_000, True), ("customers", 3_000, False)])
+def test_departures_are_personal_only_where_the_parts_together_show_it(kind: str, rows: int, alike: bool) -> None:
+    """Shoppers buy once in a hundred, and each arm adds the same to everybody's log-odds; customers answer each their
+    own way. Alike: on a part's scale, an arm's step is the same for all, so that one arm is best for all."""
+    log = log_of(draw_trial(Trial(rows, 21, kind=kind)))  # type: ignore[arg-type]
+    model, mu = fit_outcomes(log, replace(TRAINING, category_indexes=TRIAL_CATEGORIES))
+    pays, _ = model.pays.predict(log.X[:500], widened(model.basis, log.X[:500]), len(log.arms), 1)
+    steps = logit(pays[:, 1:]) - logit(pays[:, :1])
+    assert (np.ptp(steps, axis=0).max() < 1e-4) == alike
+    assert (len(np.unique(mu.argmax(axis=1))) == 1) == alike
 
 
 def test_value_is_retention_times_its_worth_plus_money(model: OutcomeModel) -> None:
