@@ -5,7 +5,7 @@
 Each fit runs in a process of its own, one thread, so that its CPU time and peak memory are its own; one that needs more
 CPU-seconds than the limit is ended and listed as such. A line of the CSV per world, rows, seed and learner is appended
 when it is done; those already there are skipped. econml and causalml are the extra `bench`. `--summarise` prints the
-file as a table per seed and number of rows.
+file as a table per seed.
 """
 
 import argparse
@@ -80,17 +80,25 @@ def resident_mib(which: str) -> float:
 
 
 def summarise(path: Path) -> None:
-    """Print, by rows and seed, each learner's share of the ceiling in % by world, and its cost in the first of them."""
+    """Print, by seed, each learner's share of the ceiling in % by world, and its cost in the first world it was run in.
+
+    The null world has no ceiling: there it is the share of people treated. A fit that was ended has its limit.
+    """
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])  # a world is called null
-    table["told"] = (100 * table["share"]).round(1).astype("str").where(table["share"].notna(), "–")
-    treated = (100 * table["treated"]).round(1).astype("str") + " % treated"
-    table["told"] = table["told"].where((table["world"] != "null") | table["treated"].isna(), treated)
-    table["told"] = table["told"].where(table["gain"].notna(), table["cpu_seconds"].astype("str") + " s")
-    for (rows, seed), part in table.groupby(["rows", "seed"], sort=False):
-        shares = part.pivot_table("told", "learner", "world", aggfunc="first", sort=False)
-        costs = part.drop_duplicates("learner").set_index("learner")[["cpu_seconds", "extra_mib"]]
-        whole = shares.join(costs).fillna("")
-        print(f"\n{rows} decisions, seed {seed}\n\n| learner | {' | '.join(whole.columns)} |")
+    table = table[table["rows"] == np.where(table["world"] == "partners", PARTNER_ROWS, ROWS)]
+    shown = (100 * table["share"].where(table["world"] != "null", table["treated"])).round(1).astype("str")
+    table["shown"] = shown.where(table["gain"].notna(), table["cpu_seconds"].astype("str") + " s")
+    table["seconds"] = table["cpu_seconds"].astype("str")
+    table["mib"] = table["extra_mib"].astype("Int64").astype("str").where(table["extra_mib"].notna(), "–")
+    worlds = [world for world in WORLDS if (table["world"] == world).any()]
+    for seed, part in table.groupby("seed", sort=False):
+        first = part.sort_values("world", key=lambda names: names.map(worlds.index), kind="stable")
+        costs = first.drop_duplicates("learner").set_index("learner")[["seconds", "mib"]]
+        order = first.sort_values("share", ascending=False, kind="stable").drop_duplicates(["world", "learner"])
+        order = order.sort_values("world", key=lambda names: names.map(worlds.index), kind="stable")
+        cells = part.pivot_table("shown", "learner", "world", aggfunc="first").reindex(columns=worlds)
+        whole = cells.join(costs).fillna("–").loc[order["learner"].drop_duplicates()]
+        print(f"\nSeed {seed}\n\n| learner | {' | '.join([*worlds, 'CPU-s', 'MiB'])} |")
         print("|---" * (len(whole.columns) + 1) + "|")
         for learner, row in whole.iterrows():
             print(f"| {learner} | {' | '.join(map(str, row))} |")

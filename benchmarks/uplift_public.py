@@ -28,7 +28,7 @@ from rapport.evaluation.policies import OURS, policies
 from rapport.evaluation.policy_value import difference, doubly_robust
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.encoding import Encoding
-from rapport.models.logged import Floats, Logged, retention_values
+from rapport.models.logged import Floats, Logged, logged_decisions
 from rapport.models.uplift import fit_uplift
 from rapport.policy.eligibility import costs, eligible
 from rapport.policy.limits import Constraints
@@ -99,13 +99,7 @@ def starbucks(project: Path) -> None:
     encoding = Encoding.fit(table[~last], names, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
     may = eligible(table["kind"], params.interventions)
-    log = Logged(
-        arms=params.interventions.names, X=encoding.matrix(table),
-        arm=pd.Index(params.interventions.names).get_indexer(pd.Index(table["arm"])).astype(np.int64),
-        propensity=table["propensity"].to_numpy(dtype=float), money=table["money"].to_numpy(dtype=float),
-        retained=1.0 - table["churned"].to_numpy(dtype=float), retention_value=retention_values(table, params),
-        ids=table["stakeholder_id"], iteration=table["iteration"].to_numpy(dtype=np.int64), eligible=may,
-    )  # fmt: skip
+    log = logged_decisions(table, encoding, may, params)
     mu, effect, _ = fit_uplift(log.take(~last), training).predict(log.X, log.retention_value, params.threads)
     cost = costs(table, params.interventions)
     logged = LoggedDecisions(log.value, log.arm, log.propensity, cost, mu, log.ids.to_numpy(dtype=object))
