@@ -85,7 +85,8 @@ class Departures:
         trees = tuple(tuple(None if at is None else boosters[at] for at in arms) for arms in document["trees"])
         weights = (document["weights"][0], document["weights"][1])
         lines = Lines.from_dict(document["lines"])
-        shared = np.array(document["shared"], dtype=np.float32)
+        none = np.zeros(lines.slopes.shape[1])  # bundles made before decision 0030 say nothing of it
+        shared = np.array(document.get("shared", none), dtype=np.float32)
         return cls(np.array(document["constants"]), shared, trees, tuple(document["rounds"]), lines, weights)
 
 

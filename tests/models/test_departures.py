@@ -8,8 +8,8 @@ import pytest
 from rapport.contracts.params import Learner
 from rapport.models.base import Study, fit_base
 from rapport.models.basis import Basis
-from rapport.models.boosting import Training, binned
-from rapport.models.departures import Found, fit_departures
+from rapport.models.boosting import Training, binned, boosters_from_text, joined
+from rapport.models.departures import Departures, Found, fit_departures
 from rapport.models.lines import rowwise, widened
 from rapport.models.links import Link
 
@@ -93,6 +93,22 @@ def test_without_evidence_everybody_departs_alike() -> None:
                                                      (ROWS, 1)), atol=1e-5)  # fmt: skip
     assert np.ptp(scores[:, 0]) > 1
     assert found.kept(personal=True) == (found.departures, found.scores)
+
+
+def test_departures_read_back_are_the_same_and_older_ones_have_no_line_of_all_arms() -> None:
+    made, _ = study(1.0)
+    basis = Basis.fit(made.X, range(4), ())
+    departures = fit_departures(made, np.zeros(ROWS), basis, TRAINING).departures
+    texts: list[str] = []
+    document, wide = departures.as_dict(texts), widened(basis, made.X)
+    boosters = boosters_from_text(joined(texts), "trees.txt")
+    found = departures.predict(made.X, wide, 1)
+    np.testing.assert_array_equal(Departures.from_dict(document, boosters).predict(made.X, wide, 1), found)
+    del document["shared"]
+    shared = wide.astype(float) @ departures.shared
+    without = Departures.from_dict(document, boosters).predict(made.X, wide, 1)
+    np.testing.assert_allclose(without, found - shared[:, None], atol=1e-4)
+    assert shared.std() > 0.5
 
 
 def test_rows_whose_arm_was_not_meant_for_them_say_nothing() -> None:
