@@ -30,10 +30,9 @@ from rapport.contracts.params import Learner, Params, Search
 from rapport.evaluation.calibration import expected_calibration_error, recalibration
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.models.boosting import Training
-from rapport.models.churn import fit_churn
 from rapport.models.churn_baselines import BASELINES
-from rapport.models.churn_rows import ChurnRows, held_out_parts, rows_under_control
-from rapport.models.churn_training import train_churn
+from rapport.models.churn_rows import ChurnRows, churn_rows, decided_arms, held_out_parts
+from rapport.models.churn_training import fit_risk, train_churn
 from rapport.models.encoding import Encoding
 from rapport.models.linear_risk import fit_linear_risk
 from rapport.sources.adapters import DATASETS
@@ -45,6 +44,7 @@ from rapport.worlds.truth import TruthTerms, truth
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_LIGHTGBM = "default LightGBM"
 WITHOUT_SEARCH = "ours without search"
+WITHOUT_OTHER_ARMS = "ours from the control's rows"
 
 
 @contextlib.contextmanager
@@ -71,7 +71,8 @@ def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
     encoding = Encoding.fit(snapshots, features, params.features.max_categories)
     given = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
     training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
-    rows = rows_under_control(snapshots, encoding, params.clock.model_copy(update={"curve_days": ()}))
+    arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
+    rows = churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()}))
     trained = train_churn(rows, training, params.features.allow, quiet)
     parts = [
         pd.Series(default_lightgbm(others, new.X, training), index=new.ids)
@@ -89,10 +90,10 @@ def quiet(line: str) -> None:
 
 
 def default_lightgbm(rows: ChurnRows, X: np.ndarray, training: Training) -> np.ndarray:
-    """Return the probabilities of LightGBM as it comes, categories told."""
+    """Return the probabilities of LightGBM as it comes, of the rows under the control, categories told."""
     model = lgb.LGBMClassifier(random_state=training.seed, n_jobs=1, verbosity=-1, deterministic=True,
                                force_row_wise=True)  # fmt: skip
-    model.fit(rows.X, rows.churned, categorical_feature=list(training.category_indexes))
+    model.fit(rows.X[rows.control], rows.churned[rows.control], categorical_feature=list(training.category_indexes))
     return np.asarray(model.predict_proba(X))[:, 1]
 
 
@@ -162,25 +163,24 @@ def against_truth(table: pd.DataFrame) -> float:
 
 
 def trial_worlds(seeds: list[int], rows: int) -> None:
-    """Print the table of trials: learned from the control's rows, judged on rows of the wave after the last."""
-    rivals = ["the truth", "logistic_regression", DEFAULT_LIGHTGBM]
+    """Print the table of trials: judged on the control's rows of the wave after the last; the rivals learn from the
+    control's rows alone."""
+    rivals = ["the truth", WITHOUT_OTHER_ARMS, "logistic_regression", DEFAULT_LIGHTGBM]
     heading(["seed", "rows", "left", "error against the truth"], rivals)
     for seed in seeds:
         data, later = (draw_trial(Trial(rows, seed, later=after)) for after in (False, True))
-        training, control = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), data.arm == 0
-        X, left, ids = data.X[control], data.retained[control] == 0, pd.Series(np.arange(control.sum())).astype("str")
-        new = later.arm == 0
-        model = fit_churn(X, left, ids, training, pd.Series(data.wave[control]))
-        blank = ChurnRows(
-            X, (), {90: left.astype(float)}, np.zeros(len(X)), ids, pd.Series(data.wave[control]), 90, ids
-        )
+        training, new = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), later.arm == 0
+        left, ids = (data.retained == 0).astype(float), pd.Series(np.arange(rows)).astype("str")
+        all_arms = ChurnRows(data.X, (), {90: left}, data.money, ids, pd.Series(data.wave), 90, ids, data.arm)
+        model, control = fit_risk(all_arms, training), all_arms.where(all_arms.control)
         table = pd.DataFrame({
             "stakeholder_id": np.arange(new.sum()).astype(str),
             "churned": later.retained[new] == 0,
             "churn_risk": model.predict(later.X[new], 1),
             "the truth": later.churn[new, 0],
-            "logistic_regression": fit_linear_risk(X, left.astype(float), training).log_odds(later.X[new]),
-            DEFAULT_LIGHTGBM: default_lightgbm(blank, later.X[new], training),
+            WITHOUT_OTHER_ARMS: fit_risk(control, training).predict(later.X[new], 1),
+            "logistic_regression": fit_linear_risk(control.X, control.lost[90], training).log_odds(later.X[new]),
+            DEFAULT_LIGHTGBM: default_lightgbm(control, later.X[new], training),
         })  # fmt: skip
         first = [str(seed), f"{len(table):,}", f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"]
         print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)

@@ -1,7 +1,8 @@
 """Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
-calibrated, is chosen on their out-of-fold log-odds (models.calibrators).
+calibrated, is chosen on their out-of-fold log-odds (models.calibrators). Rows of other arms teach too, less what their
+arm moves on average; blend and calibration ask the control's rows alone.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from scipy.special import logit
 from ..contracts.draws import folds_by_id
 from .boosting import Training, binned, booster_from_text, booster_text, grow, raw_scores
 from .calibrators import Calibrator, choose_calibrator
-from .linear_risk import LinearRisk, fit_linear_risk
+from .linear_risk import LinearRisk, fit_control_risk
 
 BINS = 63  # of a column: a third faster than LightGBM's 255 on ten thousand rows, its AUC within 0.002 either way
 
@@ -69,42 +70,70 @@ class ChurnModel:
 
 
 def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series, training: Training,
-              as_of: pd.Series | None = None) -> ChurnModel:  # fmt: skip
+              as_of: pd.Series | None = None, arm: NDArray[np.int64] | None = None) -> ChurnModel:  # fmt: skip
     """Return a calibrated churn model; a constant one from too few rows of a class, or without out-of-fold skill.
 
     Args:
-        X: matrix, shape (n, p), rows under the control.
+        X: matrix, shape (n, p).
         churned: outcome, shape (n,).
         ids: stakeholder or household of each row; folds are by it.
         training: how trees are grown; `learner.folds` folds for blend and calibration.
         as_of: instant of each row; calibrators are judged on the latest. Without it, or with one instant only, on some
             of the stakeholders.
+        arm: index of each row's arm, shape (n,), the control 0; without it all rows are under the control.
     """
-    y = churned.astype(np.float64)
-    constant = ChurnModel.constant(float(logit((y.sum() + 0.5) / (len(y) + 1.0))))
-    if min(y.sum(), len(y) - y.sum()) < 2 * training.learner.folds:
+    arms = np.zeros(len(churned), dtype=np.int64) if arm is None else arm
+    y, control = churned.astype(np.float64), arms == 0
+    left, stayed = float(y[control].sum()), float((1 - y[control]).sum())
+    constant = ChurnModel.constant(float(logit((left + 0.5) / (left + stayed + 1.0))))
+    if min(left, stayed) < 2 * training.learner.folds:
         return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
-    data = binned(X, training, BINS)
-    odds = _out_of_fold(X, data, y, fold, training)
+    rows = _Rows(X, y, arms, binned(X, training, BINS))
+    odds = _out_of_fold(rows, fold, training)
     if odds is None:
         return constant
-    later = fold == 0 if as_of is None or as_of.nunique() < 2 else (as_of == as_of.max()).to_numpy(dtype=bool)
-    calibrator = choose_calibrator(odds, y, later)
-    everyone = np.ones(len(y), dtype=bool)
-    trees = grow(data, everyone, y, training, "binary") if calibrator.weights[0] > 0 else None
-    linear = fit_linear_risk(X, y, training) if calibrator.weights[1] > 0 else None
-    return ChurnModel(trees, linear, calibrator) if trees or linear else constant
+    calibrator = choose_calibrator(odds[control], y[control], _later(as_of, fold, control))
+    trees, linear = rows.fit(np.ones(len(y), dtype=bool), training)
+    by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
+    if not (by_trees or by_linear):
+        return constant
+    return ChurnModel(trees if by_trees else None, linear if by_linear else None, calibrator)
 
 
-def _out_of_fold(X: NDArray[np.float32], data: lgb.Dataset, y: NDArray[np.float64], fold: NDArray[np.int64],
-                 training: Training) -> NDArray[np.float64] | None:  # fmt: skip
-    """Return the log-odds of trees and regression, shape (n, 2); None where a fold leaves rows of one class."""
-    odds = np.empty((len(y), 2))
+def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return on which rows of the control calibrators are judged, in their order."""
+    if as_of is None or as_of[control].nunique() < 2:
+        return np.asarray(fold[control] == 0)
+    return np.asarray(as_of[control] == as_of[control].max(), dtype=bool)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows to learn from: matrix, outcome, arm and the matrix in bins."""
+
+    X: NDArray[np.float32]
+    y: NDArray[np.float64]
+    arm: NDArray[np.int64]
+    data: lgb.Dataset
+
+    def fit(self, some: NDArray[np.bool_], training: Training) -> tuple[lgb.Booster, LinearRisk]:
+        """Return trees and regression of some of the rows, mask of shape (n,)."""
+        linear, moved = fit_control_risk(self.X[some], self.y[some], self.arm[some], training)
+        start = np.zeros(len(self.y))
+        start[some] = moved
+        return grow(self.data, some, self.y, training, "binary", start if self.arm.any() else None), linear
+
+
+def _out_of_fold(rows: _Rows, fold: NDArray[np.int64], training: Training) -> NDArray[np.float64] | None:
+    """Return the log-odds of trees and regression, shape (n, 2), NaN beside the control; None where a fold leaves rows
+    of one class."""
+    odds = np.full((len(rows.y), 2), np.nan)
     for k in range(training.learner.folds):
-        inside, outside = fold == k, fold != k
-        if not 0 < y[outside].sum() < outside.sum():
+        inside, outside = (fold == k) & (rows.arm == 0), fold != k
+        if not 0 < rows.y[outside].sum() < outside.sum():
             return None
-        odds[inside, 0] = raw_scores(grow(data, outside, y, training, "binary"), X[inside], training.threads)
-        odds[inside, 1] = fit_linear_risk(X[outside], y[outside], training).log_odds(X[inside])
+        trees, linear = rows.fit(outside, training)
+        odds[inside, 0] = raw_scores(trees, rows.X[inside], training.threads)
+        odds[inside, 1] = linear.log_odds(rows.X[inside])
     return odds

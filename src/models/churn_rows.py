@@ -1,12 +1,12 @@
 """The snapshots that churn is learned from, and how they are parted into rows to learn from and later rows to judge by.
 
-Risk under the control is learned from snapshots at whose instant no intervention was decided or received. Interventions
-later in the horizon stay in, as business as usual: only those who have not left meet them, so leaving such rows out
-would select on the outcome. What is judged is predicted from earlier snapshots, whose outcomes were known by then, of
-other stakeholders.
+Risk is asked under the control: no intervention decided or received at the instant. Where one was decided, the row
+counts with the decided arm, whatever was delivered: who is gone declines. Interventions later in the horizon stay in,
+as business as usual: only those who have not left meet them, so leaving such rows out would select on the outcome. What
+is judged is predicted from earlier snapshots, whose outcomes were known by then, of other stakeholders.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,12 @@ from .boosting import Training
 from .encoding import Encoding
 from .logged import Floats
 
-LEAST_LEARNT = 500  # rows below which a time-forward fit falls back to rows of the same instants
+LEAST_LEARNT = 500  # rows under the control below which a time-forward fit falls back to rows of the same instants
 
 
 @dataclass(frozen=True)
 class ChurnRows:
-    """Snapshots under the control, n rows.
+    """Snapshots under one arm each, n rows.
 
     Attributes:
         X: matrix, shape (n, p); names: of its columns.
@@ -34,6 +34,7 @@ class ChurnRows:
         ids, as_of: stakeholder and instant, shape (n,).
         horizon: days.
         cluster: stakeholders, or the households that hold them, by which folds go, shape (n,).
+        arm: index of the arm decided at the instant, the control 0, shape (n,).
     """
 
     X: NDArray[np.float32]
@@ -44,6 +45,7 @@ class ChurnRows:
     as_of: pd.Series
     horizon: int
     cluster: pd.Series
+    arm: NDArray[np.int64]
 
     @property
     def churned(self) -> NDArray[np.bool_]:
@@ -51,15 +53,21 @@ class ChurnRows:
         return np.asarray(self.lost[self.horizon] == 1.0)
 
     @property
+    def control(self) -> NDArray[np.bool_]:
+        """Which rows are under the control, shape (n,)."""
+        return np.asarray(self.arm == 0)
+
+    @property
     def latest(self) -> NDArray[np.bool_]:
-        """Which rows are of the latest instant, shape (n,)."""
-        return np.asarray(self.as_of == self.as_of.max())
+        """Which rows are of the latest instant with rows under the control, shape (n,)."""
+        return np.asarray(self.as_of == self.as_of[self.control].max())
 
     def where(self, rows: NDArray[np.bool_]) -> "ChurnRows":
         """Return some of the rows, mask of shape (n,)."""
         lost = {days: each[rows] for days, each in self.lost.items()}
         ids, as_of, cluster = (each[rows].reset_index(drop=True) for each in (self.ids, self.as_of, self.cluster))
-        return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon, cluster)
+        return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon, cluster,
+                         self.arm[rows])  # fmt: skip
 
     def over_by(self, instant: pd.Timestamp, days: int) -> NDArray[np.bool_]:
         """Return the rows whose outcome after so many days was known at an instant, shape (n,)."""
@@ -67,40 +75,65 @@ class ChurnRows:
 
 
 def under_control(snapshots: pd.DataFrame) -> pd.Series:
-    """Return which snapshots teach the risk under the control, shape (n,): none decided or received at the instant."""
+    """Return which snapshots are under the control, shape (n,): no intervention decided or received at the instant."""
     return snapshots["contacts"] == 0
 
 
-def rows_under_control(snapshots: pd.DataFrame, encoding: Encoding, clock: Clock,
-                       one_per: str | None = None) -> ChurnRows:  # fmt: skip
-    """Return the snapshots at whose instant no intervention was decided or received; `one_per` as in `clusters`.
+def decided_arms(snapshots: pd.DataFrame, decisions: pd.DataFrame, arms: Sequence[str]) -> NDArray[np.int64]:
+    """Return the index of the arm decided for each snapshot at its instant, shape (n,).
+
+    Args:
+        snapshots: stakeholder_id, as_of, contacts.
+        decisions: the features stage's, with stakeholder_id, as_of and arm.
+        arms: the catalogue, the control first.
+
+    Returns:
+        −1 where there was a contact and not one decision to explain it: the row is under no known arm.
+    """
+    keys = ["stakeholder_id", "as_of"]
+    decided = decisions[decisions["arm"] != arms[0]].drop_duplicates(keys, keep=False)
+    index = pd.MultiIndex.from_frame(decided[keys]).get_indexer(pd.MultiIndex.from_frame(snapshots[keys]))
+    code = np.append(pd.Index(arms).get_indexer(pd.Index(decided["arm"])), -1)[index]  # −1 takes the last
+    return np.where(under_control(snapshots), 0, code).astype(np.int64)
+
+
+def churn_rows(snapshots: pd.DataFrame, arm: NDArray[np.int64], encoding: Encoding, clock: Clock,
+               one_per: str | None = None) -> ChurnRows:  # fmt: skip
+    """Return the snapshots of known arms.
+
+    Args:
+        snapshots: features and outcomes, n rows.
+        arm: of `decided_arms`, shape (n,).
+        encoding: of the features.
+        clock: horizon and curve.
+        one_per: as in `clusters`.
 
     Raises:
-        InputError: there are none.
+        InputError: none is under the control.
     """
-    untouched = snapshots[under_control(snapshots)].reset_index(drop=True)
-    if untouched.empty:
+    if not (arm == 0).any():
         expected = "stakeholders without an intervention at an instant whose horizon is over"
         fix = "move clock.as_of, or features.snapshots and snapshot_every_days, to where the history lies"
         raise InputError("snapshots to learn churn from", expected, "none", fix)
+    known = snapshots[arm >= 0].reset_index(drop=True)
     lost = {
-        days: np.asarray(untouched[name].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
+        days: np.asarray(known[name].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
         for days, name in clock.lost_by.items()
     }
-    money = untouched["money"].to_numpy(dtype=np.float64)
-    ids, as_of = untouched["stakeholder_id"], untouched["as_of"]
-    return ChurnRows(encoding.matrix(untouched), encoding.names, lost, money, ids, as_of, clock.horizon_days,
-                     clusters(untouched, one_per))  # fmt: skip
+    money = known["money"].to_numpy(dtype=np.float64)
+    ids, as_of = known["stakeholder_id"], known["as_of"]
+    return ChurnRows(encoding.matrix(known), encoding.names, lost, money, ids, as_of, clock.horizon_days,
+                     clusters(known, one_per), arm[arm >= 0])  # fmt: skip
 
 
 def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[tuple[ChurnRows, ChurnRows]]:
     """Yield (rows to learn from, rows to predict): the latest snapshot in parts, earlier ones of other stakeholders.
 
-    Earlier are those whose outcome after so many days was over at the latest instant: others were not known then. Where
-    they are too few, rows of the same instant are learned from.
+    What is predicted is under the control. Earlier are those whose outcome after so many days was over at the latest
+    instant: others were not known then. Where they are too few, rows of the same instant are learned from.
     """
-    tested, earlier = rows.latest, earlier_rows(rows, days)
-    learnt = tested if earlier is None else earlier
+    tested, earlier = rows.latest & rows.control, earlier_rows(rows, days)
+    learnt = rows.latest if earlier is None else earlier
     fold = folds_by_id(rows.cluster, training.learner.folds, training.seed)
     for k in np.unique(fold[tested]):
         yield rows.where(learnt & (fold != k)), rows.where(tested & (fold == k))
@@ -108,5 +141,5 @@ def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[t
 
 def earlier_rows(rows: ChurnRows, days: int) -> NDArray[np.bool_] | None:
     """Return the rows whose outcome was known at the latest instant, shape (n,); None where they are too few."""
-    earlier = rows.over_by(rows.as_of.max(), days)
-    return earlier if int(earlier.sum()) >= LEAST_LEARNT else None
+    earlier = rows.over_by(rows.as_of[rows.control].max(), days)
+    return earlier if int((earlier & rows.control).sum()) >= LEAST_LEARNT else None

@@ -43,7 +43,7 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
     """Return the models and their held-out predictions.
 
     Args:
-        rows: of `rows_under_control`.
+        rows: of `churn_rows`.
         training: how trees are grown.
         allowed: features that may tell churn all by themselves.
         say: receives one line of progress per fit.
@@ -52,13 +52,16 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
         InputError: another feature alone tells who churned.
     """
     _refuse_leaks(rows, training, allowed)
-    say(f"churn: {len(rows.ids):,} snapshots without an intervention, {rows.churned.sum():,} churned")
+    untouched = rows.where(rows.control)
+    say(f"churn: {len(untouched.ids):,} snapshots without an intervention, {untouched.churned.sum():,} churned; "
+        f"{len(rows.ids) - len(untouched.ids):,} with one")  # fmt: skip
     searched = search_learner(rows, training, say)
     risk = fit_risk(rows, replace(training, learner=searched.learner))
-    curve = fit_curve(rows.X, rows.lost, rows.cluster, training, rows.horizon)
-    margin = fit_margin(rows.X, rows.money, ~rows.churned, rows.cluster, training)
+    curve = fit_curve(untouched.X, untouched.lost, untouched.cluster, training, untouched.horizon)
+    margin = fit_margin(untouched.X, untouched.money, ~untouched.churned, untouched.cluster, training)
     held_out, curve_rows, split = _held_out(rows, training, say)
-    log = {"rows": len(rows.ids), "churned": int(rows.churned.sum()), "split": split,
+    log = {"rows": len(untouched.ids), "churned": int(untouched.churned.sum()), "split": split,
+           "rows_of_other_arms": len(rows.ids) - len(untouched.ids),
            "calibration": risk.calibrator.kind, "search": list(searched.trials),
            "learner": searched.learner.model_dump(exclude={"folds", "churn_leaves", "search"})}  # fmt: skip
     return TrainedChurn(risk, curve, margin, held_out, curve_rows, log)
@@ -66,7 +69,7 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
 
 def fit_risk(rows: ChurnRows, training: Training) -> ChurnModel:
     """Return the risk at the horizon learned from the rows."""
-    return fit_churn(rows.X, rows.churned, rows.cluster, training, rows.as_of)
+    return fit_churn(rows.X, rows.churned, rows.cluster, training, rows.as_of, rows.arm)
 
 
 def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str]) -> None:
@@ -75,7 +78,7 @@ def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str])
     What an export says of today, such as a status, is perfect in the latest snapshot only: in earlier ones it also
     marks those who left later.
     """
-    for rows in (risk.latest, np.ones(len(risk.ids), dtype=bool)):
+    for rows in (risk.latest & risk.control, risk.control):
         refuse_telltale(
             risk.X[rows], risk.churned[rows], risk.cluster[rows], risk.names, training.category_indexes, allowed
         )
@@ -84,19 +87,20 @@ def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str])
 def _held_out(rows: ChurnRows, training: Training, say: Say) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Predict the latest snapshot, and for days beyond the horizon the latest of which the outcome is known by now.
 
-    The baselines learn from the same rows as the risk does.
+    The baselines learn from those of the risk's rows that are under the control.
     """
     before = [days for days in rows.lost if days < rows.horizon]
     parts, curve = [], []
     for fold in _folds(rows, rows.horizon, training, say):
-        baselines = baseline_columns(fold.others.X, fold.others.churned, fold.new.X, rows.names, training)
+        untouched = fold.others.where(fold.others.control)
+        baselines = baseline_columns(untouched.X, untouched.churned, fold.new.X, rows.names, training)
         known = {"stakeholder_id": fold.new.ids, "as_of": fold.new.as_of, "churned": fold.new.churned}
         parts.append(pd.DataFrame({**known, "churn_risk": fold.risk, **baselines}))
         curve.append(_curve_rows(fold, before, training))
     after = sorted(days for days in rows.lost if days > rows.horizon)
     for at, days in enumerate(after, start=1):
         known_by_now = rows.where(np.isfinite(rows.lost[days]))
-        if len(known_by_now.ids):
+        if known_by_now.control.any():
             found = [_curve_rows(fold, after[:at], training) for fold in _folds(known_by_now, days, training, say)]
             curve += [each[each["days"] == days] for each in found]
     table = pd.concat(parts).sort_values("stakeholder_id", kind="stable", ignore_index=True)
@@ -125,7 +129,7 @@ def _folds(rows: ChurnRows, days: int, training: Training, say: Say) -> Iterator
 
 def _curve_rows(fold: _Fold, other_days: list[int], training: Training) -> pd.DataFrame:
     """Return the fold's new rows once for each of the days, with what was predicted and what came."""
-    others, new = fold.others, fold.new
+    others, new = fold.others.where(fold.others.control), fold.new
     lost = {days: others.lost[days] for days in (*other_days, others.horizon)}
     curve = fit_curve(others.X, lost, others.cluster, training, others.horizon)
     risk = curve.predict(new.X, fold.risk, training.threads)

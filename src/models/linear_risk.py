@@ -74,6 +74,16 @@ class LinearRisk:
             for code in codes:
                 yield (X[:, at] == code).astype(np.float64)
 
+    def apart(self, at: int) -> tuple["LinearRisk", dict[int, float]]:
+        """Return the regression without a column of categories, and what each of its codes added to the log-odds."""
+        before = sum(len(codes) for column, codes in self.levels.items() if column < at)
+        start, codes = len(self.knots) + len(self.flagged) + before, self.levels.get(at, [])
+        end = start + len(codes)
+        coefficients, means = (each[:start] + each[end:] for each in (self.coefficients, self.means))
+        levels = {column: each for column, each in self.levels.items() if column != at}
+        rest = replace(self, levels=levels, coefficients=coefficients, means=means)
+        return rest, dict(zip(codes, self.coefficients[start:end], strict=True))
+
     def design(self, X: Matrix) -> Floats:
         """Return all columns, shape (n, coefficients)."""
         return np.column_stack([np.zeros((len(X), 0)), *self._columns(X)])
@@ -120,6 +130,27 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
     means = tuple(np.round(design.mean(axis=0), _DECIMALS).tolist())
     intercept = round(float(model.intercept_[0]), _DECIMALS)
     return replace(blank, coefficients=coefficients, means=means, intercept=intercept)
+
+
+def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training) -> tuple[LinearRisk, Floats]:
+    """Return the regression under the control, and by how much each row's arm moves its log-odds, shape (n,).
+
+    An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest.
+
+    Args:
+        X: shape (n, p).
+        y: 0 or 1, both present, shape (n,).
+        arm: index of each row's arm, the control 0, shape (n,).
+        training: category columns of X, seed and threads.
+    """
+    if not arm.any():
+        return fit_linear_risk(X, y, training), np.zeros(len(y))
+    at = X.shape[1]
+    wider = replace(training, category_indexes=(*training.category_indexes, at))
+    both, added = fit_linear_risk(np.column_stack([X, arm.astype(np.float32)]), y, wider).apart(at)
+    of_control = added.get(0, 0.0)
+    moves = np.array([added.get(code, 0.0) - of_control for code in range(int(arm.max()) + 1)])
+    return replace(both, intercept=round(both.intercept + of_control, _DECIMALS)), moves[arm]
 
 
 def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:

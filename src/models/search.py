@@ -20,6 +20,7 @@ from .boosting import Training, binned, grow, raw_scores
 from .calibrators import log_loss_of
 from .churn import BINS
 from .churn_rows import ChurnRows, held_out_parts
+from .linear_risk import fit_control_risk
 from .logged import Floats
 
 ROUNDS, LEAVES, LEAF_ROWS, RATES = (50, 400), (4, 63), (20, 300), (0.02, 0.2)  # searched between
@@ -43,7 +44,7 @@ def search_learner(rows: ChurnRows, training: Training, say: Callable[[str], Non
     """
     given = training.learner
     parts = [
-        _Part(binned(others.X, training, BINS), others.churned.astype(np.float64), new)
+        _part(others, new, training)
         for others, new in held_out_parts(rows, rows.horizon, training)
         if 0 < others.churned.sum() < len(others.churned) and len(new.ids)
     ]
@@ -66,11 +67,18 @@ def search_learner(rows: ChurnRows, training: Training, say: Callable[[str], Non
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows to learn from in bins, their outcome, and rows to judge by."""
+    """Rows to learn from in bins, their outcome, what their arms move its log-odds by, and rows to judge by."""
 
     data: lgb.Dataset
     y: Floats
+    moved: Floats | None
     new: ChurnRows
+
+
+def _part(others: ChurnRows, new: ChurnRows, training: Training) -> _Part:
+    y = others.churned.astype(np.float64)
+    moved = None if others.control.all() else fit_control_risk(others.X, y, others.arm, training)[1]
+    return _Part(binned(others.X, training, BINS), y, moved, new)
 
 
 def _suggested(trial: optuna.Trial, given: Learner) -> Learner:
@@ -86,7 +94,7 @@ def _losses(learner: Learner, parts: list[_Part], training: Training) -> Floats:
     """Return the log-loss of the trees of every row to judge by."""
     settings, losses = replace(training, learner=learner), []
     for part in parts:
-        booster = grow(part.data, np.ones(len(part.y), dtype=bool), part.y, settings, "binary")
+        booster = grow(part.data, np.ones(len(part.y), dtype=bool), part.y, settings, "binary", part.moved)
         risk = expit(raw_scores(booster, part.new.X, training.threads))
         losses.append(log_loss_of(risk, part.new.churned.astype(np.float64)))
     return np.concatenate(losses)

@@ -18,7 +18,7 @@ from ..contracts.params import Params
 from ..contracts.rules import Interventions
 from .boosting import Training
 from .bundle import Bundle
-from .churn_rows import ChurnRows, rows_under_control
+from .churn_rows import ChurnRows, churn_rows, decided_arms
 from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
 from .logged import Floats, Logged, logged_decisions, with_estimated_propensities, worth_of
@@ -69,7 +69,8 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
-    risk = rows_under_control(rows.snapshots, encoding, params.clock, params.decision.one_per)
+    arm = decided_arms(rows.snapshots, rows.decisions, params.interventions.names)
+    risk = churn_rows(rows.snapshots, arm, encoding, params.clock, params.decision.one_per)
     churn = train_churn(risk, training.of_churn, params.features.allow, say)
     bundle = Bundle(params, encoding, churn.risk, None, curve=churn.curve, margin=churn.margin)
     log: dict[str, object] = {"churn": churn.log, "uplift": decisions_log(rows.decisions, params)}

@@ -151,3 +151,37 @@ def test_near_the_truth_of_a_later_wave() -> None:
     assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.023
     tenths = np.array_split(np.argsort(risk, kind="stable"), 10)
     assert np.mean([abs(risk[rows].mean() - truth[rows].mean()) for rows in tenths]) < 0.0153
+
+
+def test_rows_of_other_arms_help_where_rows_are_few() -> None:
+    """8,000 randomised decisions, a sixth of them under the control; AUC against ten draws from the true risk.
+
+    On seeds 21 to 25 the other arms' rows took the distance to the truth from 0.020 on average to 0.012, in the least
+    of them by 0.002; the mean of the last two is asked for half of the average.
+    """
+    behind: dict[str, list[float]] = {"with": [], "without": []}
+    for seed in (24, 25):
+        data, later = (draw_trial(Trial(8000, seed, later=after)) for after in (False, True))
+        training, control = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), data.arm == 0
+        left, ids, waves = data.retained == 0, pd.Series(np.arange(8000)).astype("str"), pd.Series(data.wave)
+        ours = fit_churn(data.X, left, ids, training, waves, data.arm)
+        alone = fit_churn(data.X[control], left[control], ids[control], training, waves[control])
+        truth, rng = later.churn[:, 0], np.random.default_rng(0)
+        for _ in range(5):
+            drawn = rng.random(len(truth)) < truth
+            for name, model in (("with", ours), ("without", alone)):
+                behind[name].append(roc_auc_score(drawn, truth) - roc_auc_score(drawn, model.predict(later.X, 1)))
+    assert np.mean(behind["with"]) < 0.016
+    assert np.mean(behind["with"]) < np.mean(behind["without"]) - 0.004
+
+
+def test_the_arms_alone_do_not_move_the_risk_under_the_control() -> None:
+    """An arm that makes most leave: risk and calibration stay those of the control's rows."""
+    X, churned, truth, ids = population(6000, 15)
+    arm = np.random.default_rng(16).integers(0, 2, 6000)
+    churned = np.where(arm == 1, np.random.default_rng(17).random(6000) < expit(logit(truth) + 2.0), churned)
+    risk = fit_churn(X, churned, ids, TRAINING, arm=arm).predict(X, 1)
+    assert churned[arm == 1].mean() > truth.mean() + 0.3
+    assert abs(risk.mean() - truth.mean()) < 0.022
+    ignored = fit_churn(X, churned, ids, TRAINING).predict(X, 1)
+    assert ignored.mean() > truth.mean() + 0.1

@@ -24,7 +24,8 @@ def rows(seed: int, signal: float = 1.0) -> ChurnRows:
     churned = rng.random(len(X)) < expit(-1 + signal * np.where(X[:, 0] * X[:, 1] > 0, 1.5, -1.5))
     ids = pd.Series([f"s{at % PEOPLE}" for at in range(len(X))], dtype="str")
     as_of = pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(np.repeat([0, 90, 180], PEOPLE), unit="D"))
-    return ChurnRows(X, ("a", "b", "c", "d"), {90: churned.astype(float)}, np.zeros(len(X)), ids, as_of, 90, ids)
+    return ChurnRows(X, ("a", "b", "c", "d"), {90: churned.astype(float)}, np.zeros(len(X)), ids, as_of, 90, ids,
+                     np.zeros(len(X), dtype=np.int64))  # fmt: skip
 
 
 def training(trials: int, **size: float) -> Training:

@@ -9,7 +9,7 @@ import pytest
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
 from rapport.models.churn_baselines import LOGISTIC_REGRESSION, RULE, SINGLE_FEATURE
-from rapport.models.churn_rows import LEAST_LEARNT
+from rapport.models.churn_rows import LEAST_LEARNT, decided_arms
 from rapport.models.training import Rows, Trained, train
 
 N, DECIDED = 500, 900
@@ -54,6 +54,7 @@ def tables(instants: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
     decisions = features(rng, DECIDED).assign(
         decision_id=[f"d{i}" for i in range(DECIDED)],
         stakeholder_id=[f"s{i % N}" for i in range(DECIDED)],
+        as_of=snapshots["as_of"].iloc[:DECIDED],
         kind="customer",
         arm=pd.array(np.array(NAMES, dtype=object)[arm], dtype="str"),
         propensity=np.where(np.arange(DECIDED) % 5 == 0, np.nan, 1 / 3),
@@ -147,9 +148,11 @@ def test_the_out_of_fold_table_carries_what_was_logged(before: Trained) -> None:
 def test_the_log_counts_by_iteration_and_arm(before: Trained) -> None:
     decisions, snapshots = tables()
     untouched = snapshots[snapshots["contacts"] == 0]
+    known = decided_arms(snapshots, decisions, NAMES) >= 0
     log = json.loads(json.dumps(before.log))
     size = {"rounds": 15, "learning_rate": 0.1, "leaves": 5, "min_leaf_rows": 25}
     assert log["churn"] == {"rows": len(untouched), "churned": int(untouched["churned"].sum()),
+                            "rows_of_other_arms": int(known.sum()) - len(untouched),
                             "split": "later time and other stakeholders", "search": [],
                             "calibration": before.bundle.churn.calibrator.kind,
                             "learner": size}  # fmt: skip
@@ -206,10 +209,10 @@ def test_few_decisions_train_and_know_no_effect(rows: int) -> None:
     assert result.uplift_rows[["mu_none", "churn_risk"]].notna().all(axis=None)
 
 
-def test_snapshots_after_an_intervention_do_not_teach_the_risk_under_the_control(before: Trained) -> None:
+def test_snapshots_with_an_intervention_that_no_decision_explains_teach_nothing(before: Trained) -> None:
     decisions, snapshots = tables()
-    touched = snapshots["contacts"] > 0
-    assert touched.sum() > 100
+    touched = decided_arms(snapshots, decisions, NAMES) < 0
+    assert touched.sum() > 50
     snapshots.loc[touched, "churned"] = True
     after = trained(decisions, snapshots)
     assert after.bundle.churn.as_files() == before.bundle.churn.as_files()
