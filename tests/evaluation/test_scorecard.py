@@ -131,7 +131,8 @@ def history(seed: int) -> pd.DataFrame:
 
 def judged(snapshots: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Return the interval of each AUC of held-out rows, after the whole training."""
-    decisions = pd.DataFrame({"stakeholder_id": [], "iteration": [], "arm": [], "propensity": []})
+    nothing = {"stakeholder_id": [], "iteration": [], "arm": [], "propensity": []}
+    decisions = pd.DataFrame(nothing).assign(as_of=snapshots["as_of"].iloc[:0])
     rows = Rows(decisions, snapshots, [("use", "value"), ("age", "value")], np.ones((0, 2), dtype=bool))
     made = train(rows, params(), lambda line: None).churn_rows
     found = churn_scorecard(made.assign(cluster=made["stakeholder_id"]), params())

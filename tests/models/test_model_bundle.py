@@ -59,6 +59,7 @@ def bundle() -> Bundle:
     gained = np.array([0.0, 15.0, -10.0, 0.0])[arm] * (1 + 0.5 * table["use"])
     decisions = table.assign(
         decision_id=[f"d{i}" for i in range(n)],
+        as_of=snapshots["as_of"],
         kind="customer",
         iteration=1,
         arm=np.array(NAMES, dtype=object)[arm],

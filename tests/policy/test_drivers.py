@@ -47,8 +47,9 @@ def bundle() -> Bundle:
     arm = rng.integers(0, 3, 3000)
     stays = expit(1 + decisions["use"].fillna(0) * (1 - 0.8 * (arm == 1)))
     decisions = decisions.assign(
-        decision_id=decisions["stakeholder_id"], arm=np.array(PARAMS.interventions.names)[arm], propensity=1 / 3,
-        iteration=1, money=0.0, churned=rng.random(3000) > stays,
+        decision_id=decisions["stakeholder_id"], as_of=pd.Timestamp("2024-06-01"),
+        arm=np.array(PARAMS.interventions.names)[arm], propensity=1 / 3, iteration=1, money=0.0,
+        churned=rng.random(3000) > stays,
     )  # fmt: skip
     rows = Rows(decisions, snapshots, FEATURES, np.ones((3000, 3), dtype=bool))
     return train(rows, PARAMS, lambda line: None).bundle
