@@ -38,7 +38,10 @@ class DuckDBEngine:
     def query_parts(
         self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
-        """Yield each spine with the rows of each query, in order; as many are at work as there are threads."""
+        """Yield each spine with the rows of each query, in order; as many are at work as there are threads.
+
+        One more waits, so that no thread does while an earlier answer is awaited or used.
+        """
         free: SimpleQueue[_Database] = SimpleQueue()
         for _ in range(self._threads):
             free.put(_Database(self._events, 1, self._memory_gb / self._threads, self._spill.name))
@@ -53,7 +56,7 @@ class DuckDBEngine:
         running: deque[tuple[pd.DataFrame, Future[list[pa.Table]]]] = deque()
         with ThreadPoolExecutor(self._threads) as pool:
             for spine in spines:
-                if len(running) == self._threads:
+                if len(running) > self._threads:
                     yield _awaited(running)
                 running.append((spine, pool.submit(answered, spine)))
             while running:

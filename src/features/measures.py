@@ -99,9 +99,9 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if valued:
         columns[LAST] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
-    in_longest = seen.age <= windows.longest * MICROS_PER_DAY
+    channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null("int64"))
     for name, code in channels.items():
-        columns[f"on_{name}"] = how_often(in_longest & (seen.channel == code))
+        columns[f"on_{name}"] = how_often(channel == code)
     return seen.group_by("row", "type").aggregate(**columns)
 
 
