@@ -28,7 +28,7 @@ def measures(material: Material, instant: int | None = None) -> Table:
         instant: as-of instant of every row (microseconds), of which there is one per stakeholder: events need not be
             paired with rows then, and `row` is the stakeholder's code. None: any rows.
     """
-    wanted = HISTORY.filter(HISTORY.type.isin(list(material.codes.values())))
+    wanted = HISTORY if material.whole else HISTORY.filter(HISTORY.type.isin(list(material.codes.values())))
     if instant is None:
         return _per_type(material, visible(wanted, SPINE))
     seen = visible_at(wanted, instant)

@@ -50,6 +50,7 @@ class Material:
         responses: slugs in `activity` that answer a contact.
         refusals: slugs in `activity` that turn a contact down.
         rests: whether a rule asks for the latest refusal.
+        whole: whether the history holds no other types.
     """
 
     activity: Mapping[str, int]
@@ -62,6 +63,7 @@ class Material:
     responses: Sequence[str]
     refusals: Sequence[str]
     rests: bool = False
+    whole: bool = False
 
     @property
     def codes(self) -> dict[str, int]:

@@ -55,6 +55,7 @@ def material_of(codes: Codes, counts: pd.DataFrame, params: Params) -> Material:
         responses=_answering(params.features.responses, "responses", activity, no_answers),
         refusals=_answering(params.features.refusals, "refusals", activity, no_answers),
         rests=params.decision.rest_after_refusal_days > 0,
+        whole={*range(len(codes.types))} <= {*activity.values(), *contacts.values()},
     )
 
 
