@@ -99,7 +99,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if valued:
         columns[LAST] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
-    channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null("int64"))
+    channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null())
     for name, code in channels.items():
         columns[f"on_{name}"] = how_often(channel == code)
     return seen.group_by("row", "type").aggregate(**columns)
