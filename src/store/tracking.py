@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
@@ -82,12 +82,12 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         if by_hand:
             client.set_model_version_tag(registry.model, str(number), "rapport.promoted_by", "hand")
         check_standing(client, registry, record.digest, record.standing)  # logging took its time
-        record_standing(client, registry, str(number), str(run_id), record.standing)
-        promoted, reason = record.standing.verdict["promoted"], record.standing.reason
+        promoted = record.standing.verdict["promoted"]
         passed = passed_by(client, registry, str(number), record.standing) if promoted and not by_hand else ""
+        told = replace(record.standing, reason=f"{record.standing.reason} {passed}".strip())
+        record_standing(client, registry, str(number), str(run_id), told)
         alias = point_aliases(client, registry, str(number), by_hand or (promoted and not passed))
-        where = (registry.model, str(number), alias, str(run_id), tracking_uri())
-        return Published(*where, not found, f"{reason} {passed}".strip())
+        return Published(registry.model, str(number), alias, str(run_id), tracking_uri(), not found, told.reason)
 
 
 def load_registered(uri: str) -> tuple[Any, str]:

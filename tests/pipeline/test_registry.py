@@ -143,6 +143,9 @@ def test_another_bundle_of_the_champions_iteration_is_a_challenger(
     assert read_json(project / VERDICT)["promoted"]  # against no champion, as the first one of this iteration was
     assert (found.version, found.alias) == ("2", "challenger")
     assert "The champion stays: version 1, of iteration 1," in found.reason
+    with inside(project), connected() as client:
+        tags = client.get_model_version("rapport", "2").tags
+        assert tags["rapport.reason"] == client.get_run(found.run_id).data.tags["rapport.reason"] == found.reason
     assert aliases(project) == {"champion": "1", "challenger": "2"}
 
 
