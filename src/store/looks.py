@@ -6,7 +6,7 @@ stage that DVC skips was run before with the same inputs, and noted then.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..contracts.params import Gate, Registry
@@ -60,6 +60,20 @@ def count_looks(client: "MlflowClient", registry: Registry, source: str, keys: S
         if key not in counted:
             counted.append(key)
             client.set_registered_model_tag(registry.model, f"{_tag(source)}{len(counted):06d}", key)
+
+
+def count_old_looks(client: "MlflowClient", registry: Registry, source: str, digests: Mapping[str, str]) -> None:
+    """Count versions registered before looks had keys, each by its digest and before all keys.
+
+    Once counted they stay so, though a version judged anew tells a key of its own.
+
+    Args:
+        digests: by version number.
+    """
+    counted = counted_looks(client, registry, source)
+    for number, digest in digests.items():
+        if digest not in counted:
+            client.set_registered_model_tag(registry.model, f"{_tag(source)}000000.{int(number):06d}", digest)
 
 
 def _tag(source: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Gate, Registry
 from .connection import connected, tracking_uri
-from .looks import COUNTED, count_looks, counted_looks, noted_looks, number_of
+from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -168,13 +168,14 @@ def _champion(client: "MlflowClient", registry: Registry, versions: Sequence["Mo
 
 
 def _looks(client: "MlflowClient", registry: Registry, versions: Sequence["ModelVersion"], source: str) -> list[str]:
-    """Return the looks so far, once what is noted here is counted too; versions of old tell their digest alone."""
+    """Return the looks so far, once those of versions of old, and what is noted here, are counted too."""
     if not versions:
         return []
-    mine = [each.tags for each in versions if each.tags.get(SOURCE) == source]
-    old = [tags[DIGEST] for tags in mine if tags.get(VERDICT) in COUNTED and LOOK_KEY not in tags]
+    mine = {str(each.version): each.tags for each in versions if each.tags.get(SOURCE) == source}
+    old = {number: tags for number, tags in mine.items() if tags.get(VERDICT) in COUNTED and LOOK_KEY not in tags}
+    count_old_looks(client, registry, source, {number: tags[DIGEST] for number, tags in old.items()})
     count_looks(client, registry, source, noted_looks(source))
-    return [*old, *counted_looks(client, registry, source)]
+    return counted_looks(client, registry, source)
 
 
 def _copy_bundle(registry: Registry, champion: "ModelVersion", folder: Path) -> None:

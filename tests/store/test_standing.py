@@ -10,8 +10,8 @@ from projects import inside
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Gate, Registry
 from rapport.store.connection import connected
-from rapport.store.looks import count_looks, counted_looks, look_key, note_look, noted_looks
-from rapport.store.registry import DIGEST, Standing, check_standing, passed_by, record_standing
+from rapport.store.looks import count_looks, count_old_looks, counted_looks, look_key, note_look, noted_looks
+from rapport.store.registry import DIGEST, LOOK_KEY, Standing, check_standing, passed_by, record_standing
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
 
@@ -116,3 +116,24 @@ def test_a_version_judged_anew_tells_the_verdict_in_force(client):
     check_standing(client, REGISTRY, "first", standing("first", 1, look=2, outcome="first"))  # spends nothing
     record_standing(client, REGISTRY, str(number), run, standing("first", 1, look=2, outcome="first"))
     assert len(counted_looks(client, REGISTRY, "simulated")) == 1
+
+
+def test_a_version_registered_before_looks_had_keys_stays_counted(client):
+    run = client.create_run(client.create_experiment("tried")).info.run_id
+    champion_of(client, "first", 0)
+    before = {DIGEST: "ours", **standing("ours", 1, "first", outcome="no_proof").tags}
+    tags = {name: value for name, value in before.items() if name != LOOK_KEY}
+    number = client.create_model_version(REGISTRY.model, "file:///nowhere", tags=tags).version
+    anew = standing("ours", 1, "first", look=2, outcome="no_proof")
+    for _ in range(2):  # published, and published again
+        check_standing(client, REGISTRY, "ours", anew)
+        record_standing(client, REGISTRY, str(number), run, anew)
+    assert counted_looks(client, REGISTRY, "simulated") == ["ours", anew.verdict["look_key"]]
+
+
+def test_old_looks_come_before_keys_that_are_counted_already(client):
+    count_looks(client, REGISTRY, "simulated", ["new"])
+    for _ in range(2):
+        count_old_looks(client, REGISTRY, "simulated", {"2": "older", "10": "old"})
+    count_looks(client, REGISTRY, "simulated", ["newer"])
+    assert counted_looks(client, REGISTRY, "simulated") == ["older", "old", "new", "newer"]
