@@ -15,7 +15,7 @@ from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
 from .store.project import BUNDLE, EVALUATION, FEATURES, OUT_OF_FOLD, PARAMS, REPORT, VERDICT, load_params
-from .store.registry import Standing
+from .store.registry import Standing, check_verdict
 from .store.tracking import Published, Record, publish
 
 app = new_app("Publish the bundle: MLflow run, registered version, alias. Idempotent.")
@@ -34,10 +34,11 @@ def main(
 
 def publish_run(params: Params, by_hand: bool = False) -> Published:
     """Publish the run whose files lie in the project; `by_hand`: as champion, whatever the gate's verdict."""
-    verdict = read_json(VERDICT)
+    verdict, digest = read_json(VERDICT), read_bundle(BUNDLE).digest
+    check_verdict(verdict, digest, params.gate)  # before it is put into words, which an old one may lack
     metrics = {**read_json(EVALUATION / "metrics.json"), "gate": verdict}
     record = Record(
-        digest=read_bundle(BUNDLE).digest,
+        digest=digest,
         standing=Standing(params.source.kind, params.clock.iteration, verdict, sentences(verdict)[0], params.gate),
         params={key: str(value)[:500] for key, value in flat(params.model_dump(mode="json"))},
         metrics={key: float(value) for key, value in flat(metrics) if isinstance(value, int | float)},

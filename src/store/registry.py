@@ -79,20 +79,29 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
         return None if champion is None else champion.tags[DIGEST], _looks(client, registry, versions, source)
 
 
-def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
-    """Refuse a verdict on another bundle, under other params, or against another champion or look than the registry's.
+def check_verdict(verdict: Mapping[str, Any], digest: str, gate: Gate) -> None:
+    """Refuse a verdict on another bundle, or under other params, such as one written before they had all of today's.
 
     Raises:
         ArtifactError: it is one.
     """
-    judged_bundle = standing.verdict["bundle"]
+    judged_bundle = verdict["bundle"]
     if judged_bundle != digest:
         raise ArtifactError("data/gate/verdict.json", f"the verdict on the bundle {digest[:12]}",
                             f"one on the bundle {judged_bundle[:12]}", "run `dvc repro`")  # fmt: skip
-    today, then = standing.gate.model_dump(), standing.verdict["params"]
+    today, then = gate.model_dump(), verdict["params"]
     if then != today:
         raise ArtifactError("data/gate/verdict.json", f"a verdict under params.yaml, gate: {today}",
                             f"one under {then}", "run `dvc repro`")  # fmt: skip
+
+
+def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
+    """Refuse what `check_verdict` does, and a verdict against another champion or look than the registry's.
+
+    Raises:
+        ArtifactError: it is one.
+    """
+    check_verdict(standing.verdict, digest, standing.gate)
     versions = _versions(client, registry)
     champion = _champion(client, registry, versions, standing.source, standing.iteration)
     look = number_of(standing.verdict["look_key"], _looks(client, registry, versions, standing.source))

@@ -16,7 +16,7 @@ from rapport.contracts.errors import ArtifactError, InputError
 from rapport.publish import publish_run
 from rapport.store.bundle import bundle_digest, has_bundle, read_bundle, write_bundle
 from rapport.store.connection import connected
-from rapport.store.documents import file_digest, read_json
+from rapport.store.documents import file_digest, read_json, write_json
 from rapport.store.frames import read_frame
 from rapport.store.project import (
     ASSIGNMENTS,
@@ -164,6 +164,25 @@ def test_a_verdict_given_before_the_registry_changed_is_refused(
         evaluate.main()
         gate.main()
         assert not publish_run(params).new
+
+
+def test_a_verdict_of_an_older_rapport_is_refused_in_a_sentence(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = tmp_path / "project"
+    shutil.copytree(published, project)
+    with inside(project):
+        assert not publish_run(load_params()).new
+        old = read_json(VERDICT)
+        assert old["unbeaten"]  # about these there is more to say
+        for each in (old["params"], *old["rivals"].values()):
+            del each["unsupported"]
+        write_json(VERDICT, {name: value for name, value in old.items() if name != "look_key"})
+        with pytest.raises(
+            ArtifactError, match=r"expected a verdict under params.yaml, gate: .*unsupported.*dvc repro"
+        ):
+            publish_run(load_params())
 
 
 def test_a_bundle_that_was_judged_and_not_published_is_a_look(
