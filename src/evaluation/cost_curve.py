@@ -46,8 +46,10 @@ def gain_per_cost(gain: FloatArray, cost: FloatArray) -> FloatArray:
     >>> gain_per_cost(np.array([3.0, 4.0, 1.0, -1.0]), np.array([1.0, 2.0, 0.0, 0.0])).argsort().tolist()
     [3, 1, 0, 2]
     """
-    ends = np.sign(gain) * np.finfo(np.float64).max
-    return np.divide(gain, cost, out=ends, where=cost > 0)
+    most = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):  # what costs next to nothing stands at an end too
+        priority = np.divide(gain, cost, out=np.sign(gain) * most, where=cost > 0)
+    return np.clip(priority, -most, most)
 
 
 def cost_curve(gained: FloatArray, cost: FloatArray, priority: FloatArray, cluster: NDArray[Any], seed: int,

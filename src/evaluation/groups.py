@@ -31,14 +31,14 @@ def attribute_groups(ids: pd.Series, people: pd.DataFrame, params: Params) -> pd
 def groups(attribute: pd.Series) -> pd.Series:
     """Return each row's group as text: a value of text, or a band of numbers; rare ones together, unknown its own.
 
-    The bands part the numbers at their quartiles; equal numbers are never parted.
+    The bands part the numbers at the quartiles of the finite ones; equal numbers are never parted.
 
     >>> groups(pd.Series(["a"] * 30 + ["b"] * 30 + ["c", None])).value_counts().to_dict()
     {'a': 30, 'b': 30, 'others': 2}
     """
     if pd.api.types.is_numeric_dtype(attribute) and attribute.nunique() > MOST_GROUPS:
         numbers = attribute.to_numpy(dtype=float, na_value=np.nan)
-        borders = np.unique(np.nanquantile(numbers, [0.25, 0.5, 0.75]))
+        borders = np.unique(np.quantile(numbers[np.isfinite(numbers)], [0.25, 0.5, 0.75]))
         named = pd.Series(bands(numbers, borders, ""), attribute.index).where(attribute.notna(), UNKNOWN)
     else:
         named = attribute.astype("object").map(lambda value: UNKNOWN if pd.isna(value) else str(value))

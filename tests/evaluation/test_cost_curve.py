@@ -44,6 +44,13 @@ def test_what_costs_nothing_is_reached_at_once_or_last():
     assert curve(gained, 0 * cost, priority).points == []
 
 
+def test_what_costs_next_to_nothing_stands_with_what_costs_nothing():
+    gained, cost = np.array([2.0, 6.0, -5.0]), np.array([1e-310, 2.0, 1e-310])
+    free = gain_per_cost(gained, np.array([0.0, 2.0, 0.0]))
+    assert gain_per_cost(gained, cost).tolist() == free.tolist()
+    assert gains(curve(gained, cost, free))[::3] == pytest.approx([2.6, 4.4, 6.2, 3.0])
+
+
 def test_ties_count_as_the_mean_over_all_their_orders():
     assert curve(GAINED, COST, np.zeros(3)).area.value == 0.5
     gained, equal, tied = np.array([6.0, 3.0, 1.0, 2.0]), np.ones(4), np.array([1.0, 1.0, 0.0, 2.0])

@@ -23,6 +23,11 @@ def test_groups_of_numbers_are_bands_between_quartiles():
     assert uneven.value_counts().to_dict() == {"0 to 0.25": 300, "0.25 on": 100}  # no quarter is named that is none
 
 
+def test_infinite_numbers_are_in_the_outer_bands():
+    found = groups(pd.Series([*range(1, 202), *[np.inf] * 100, *[-np.inf] * 100]))
+    assert found.value_counts().to_dict() == {"below 51": 150, "51 to 101": 50, "101 to 151": 50, "151 on": 151}
+
+
 def test_the_rarest_of_many_values_are_one_group():
     names = [f"r{at:02d}" for at in range(MOST_GROUPS + 2) for _ in range(LEAST_ROWS + at // 2)]
     found = groups(pd.Series(names)).value_counts()

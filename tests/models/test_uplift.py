@@ -239,6 +239,13 @@ def test_an_iteration_that_cannot_tell_its_variance_weighs_nothing(arm: int, row
     assert line.var_average == pytest.approx(alone.var_average, rel=0.3)
 
 
+def test_outcomes_that_never_vary_have_no_effect() -> None:
+    """All have left and paid nothing: the scores are exact, and their precision must not overflow."""
+    made, _ = logged(600, 33)
+    lines = lines_of(fit_uplift(replace(made, money=np.zeros(600), retained=np.zeros(600)), TRAINING))
+    assert [(line.average, line.var_average) for line in lines] == [(0.0, 0.0)] * 2
+
+
 def test_permuting_the_arms_permutes_the_answers() -> None:
     made, _ = logged(1200, 3, np.array([6.0, -4.0]), np.array([4.0, 0.0]))
     turned = replace(made, arms=("none", "mail", "call"), arm=np.array([0, 2, 1])[made.arm],
