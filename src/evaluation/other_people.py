@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from ..models.boosting import Training, fit_booster, predict
 from ..models.scores import FloatArray, IntArray
 
-MOST_ROWS = 20_000  # that a fold's trees learn from
+MOST_ROWS = 20_000  # that a fold's trees learn from, drawn at random: the first ones are of few instants or people
 
 
 def scored_by_others(X: NDArray[np.float32], label: NDArray[np.bool_], learnt: NDArray[np.bool_],
@@ -22,8 +22,15 @@ def scored_by_others(X: NDArray[np.float32], label: NDArray[np.bool_], learnt: N
     """
     score = np.zeros(len(X))
     for k in range(training.learner.folds):
-        others, inside = np.flatnonzero(learnt & (fold != k))[:MOST_ROWS], tested & (fold == k)
+        others, inside = _some(np.flatnonzero(learnt & (fold != k)), training.seed), tested & (fold == k)
         if len(others) and 0 < label[others].mean() < 1 and inside.any():
             booster = fit_booster(X[others], label[others].astype(np.float64), training, "binary")
             score[inside] = predict(booster, X[inside], training.threads)
     return score[tested]
+
+
+def _some(rows: IntArray, seed: int) -> IntArray:
+    """Return no more than MOST_ROWS of the rows, in their order."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
