@@ -5,10 +5,10 @@ Run as `python -m rapport.evaluate` in the project's root.
 
 from typing import Any
 
-from .evaluation.drift import feature_drift, independent_rows
+from .evaluation.drift import feature_drift
 from .evaluation.evaluate import TrainedRun, evaluate
+from .evaluation.learned import learned_by_churn, learned_by_uplift
 from .evaluation.pilot import pilot_message
-from .models.churn_rows import under_control
 from .store.bundle import has_bundle, read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
@@ -28,9 +28,9 @@ def main() -> None:
         write_json(EVALUATION / f"{name}.json", document)
         if "pilot" in document:
             say(pilot_message(document["pilot"]))
-    models = ("churn",) if trained.uplift.empty else ("churn", "uplift")
+    with_uplift = not trained.uplift.empty
     del trained
-    write_json(EVALUATION / "features.json", _drift(models))
+    write_json(EVALUATION / "features.json", _drift(with_uplift))
 
 
 def _trained_run() -> TrainedRun:
@@ -43,23 +43,27 @@ def _trained_run() -> TrainedRun:
                       population, read_frame(TABLES / "stakeholders.parquet"))  # fmt: skip
 
 
-def _drift(models: tuple[str, ...]) -> list[dict[str, Any]]:
+def _drift(with_uplift: bool) -> list[dict[str, Any]]:
     """Return every feature's drift between the rows each model learned from and those who may be contacted today."""
-    features = read_json(FEATURES / "features.json")
-    decisions, snapshots = FEATURES / "decisions.parquet", FEATURES / "snapshots.parquet"
+    features, params = read_json(FEATURES / "features.json"), load_params()
+    tables = {"churn": FEATURES / "snapshots.parquet", "uplift": FEATURES / "decisions.parquet"}
     everyone = FEATURES / "population.parquet"
-    keys = read_frame(snapshots, ["stakeholder_id", "contacts"])
-    untouched, reachable = under_control(keys), ~read_frame(everyone, ["opted_out"])["opted_out"]
-    ids = {"churn": keys.loc[untouched, "stakeholder_id"],
-           "uplift": read_frame(decisions, ["stakeholder_id"])["stakeholder_id"]}  # fmt: skip
-    worth = {model: independent_rows(ids[model]) for model in models}
+    keys = ["stakeholder_id", "as_of", *([params.decision.one_per] if params.decision.one_per else [])]
+    snapshots, decisions = (
+        read_frame(tables["churn"], [*keys, "contacts"]),
+        read_frame(tables["uplift"], [*keys, "arm"]),
+    )
+    learned = {"churn": learned_by_churn(snapshots, decisions, params)}
+    if with_uplift:
+        learned["uplift"] = learned_by_uplift(decisions, params)
+    independent = {model: each.independent for model, each in learned.items()}
+    reachable = ~read_frame(everyone, ["opted_out"])["opted_out"]
     found: list[dict[str, Any]] = []
     for start in range(0, len(features), BLOCK):
         block = features[start : start + BLOCK]
         names = [each["name"] for each in block]
-        rows = {"churn": read_frame(snapshots, names)[untouched], "uplift": read_frame(decisions, names)}
-        training = {model: rows[model] for model in models}
-        found += feature_drift(block, training, read_frame(everyone, names)[reachable], worth)
+        training = {model: read_frame(tables[model], names)[each.rows] for model, each in learned.items()}
+        found += feature_drift(block, training, read_frame(everyone, names)[reachable], independent)
     return found
 
 

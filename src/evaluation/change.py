@@ -22,13 +22,12 @@ from .held import Held
 SCORED = 20_000  # people of today whose scores are compared with those of training
 
 
-def score_drift(bundle: Bundle, churn_risk: FloatArray, held: Held | None,
-                population: pd.DataFrame) -> dict[str, Any]:  # fmt: skip
+def score_drift(bundle: Bundle, risks: pd.DataFrame, held: Held | None, population: pd.DataFrame) -> dict[str, Any]:
     """Return the drift of churn risk, and of the best arm's gain, between held-out rows and people of today.
 
     Args:
         bundle: that decides.
-        churn_risk: held out, shape (n,).
+        risks: held out: churn_risk, and cluster as in `clusters`, n rows.
         held: out-of-fold decisions; None without any.
         population: feature table of today; those opted out do not count. Nobody left: nothing is told.
     """
@@ -36,8 +35,8 @@ def score_drift(bundle: Bundle, churn_risk: FloatArray, held: Held | None,
     some = reachable.sample(min(len(reachable), SCORED), random_state=bundle.params.seed).sort_index()
     if some.empty:
         return {}
-    predicted = bundle.predict(some)
-    scores = {"churn_risk": number_drift(churn_risk, predicted.churn_risk, len(churn_risk))}
+    predicted, churn_risk = bundle.predict(some), risks["churn_risk"].to_numpy(dtype=np.float64)
+    scores = {"churn_risk": number_drift(churn_risk, predicted.churn_risk, independent_rows(risks["cluster"]))}
     if held is not None:
         offer, independent = make_offer(some, predicted, bundle.params), independent_rows(pd.Series(held.log.cluster))
         scores["best_gain"] = number_drift(best_arms(held.worth)[1], best_arms(offer.worth)[1], independent)

@@ -116,16 +116,16 @@ def index_and_noise(before: IntArray, now: IntArray, independent: float, rows: i
     return psi, noise_limit(int(held.sum()), independent, rows)
 
 
-def independent_rows(ids: pd.Series) -> float:
-    """Return how many independent rows the rows are worth if those of one stakeholder are all alike.
+def independent_rows(cluster: pd.Series) -> float:
+    """Return how many independent rows the rows are worth if those of one cluster, as in `clusters`, are all alike.
 
-    (Σk)² / Σk², k the rows of each stakeholder (Kish 1965, "Survey Sampling"). Rows of one stakeholder differ a little
-    and those of today are partly of the same people, so noise is rather less than this says.
+    (Σk)² / Σk², k the rows of each cluster (Kish 1965, "Survey Sampling"). Rows of one cluster differ a little and
+    those of today are partly of the same people, so noise is rather less than this says.
 
     >>> independent_rows(pd.Series(["a", "a", "b", "b"]))
     2.0
     """
-    rows = ids.value_counts().to_numpy(dtype=np.float64)
+    rows = cluster.value_counts().to_numpy(dtype=np.float64)
     return float(rows.sum() ** 2 / (rows**2).sum())
 
 

@@ -98,7 +98,7 @@ def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
 def _change(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
     """Return drift of scores and outcomes, and how churn risk and policies age."""
     bundle, untouched = run.bundle, run.snapshots[under_control(run.snapshots)].reset_index(drop=True)
-    risks, people = run.churn["churn_risk"].to_numpy(dtype=float), len(run.population)
+    risks, people = run.churn.assign(cluster=_clusters(run.churn["stakeholder_id"], run)), len(run.population)
     policies: dict[str, Any] = {"learned": [], "champion": []}
     if held is not None:
         policies = {"learned": value_staleness(held, run.decisions, bundle, people),

@@ -46,13 +46,14 @@ def test_scores_of_today_are_held_against_held_out_ones_by_hand():
                           np.zeros((300, 3)), np.arange(300) // 2)  # fmt: skip
     held = Held(log, worth, np.ones((300, 3), dtype=bool), Constraints(), np.zeros(300, dtype=int), np.zeros(300),
                 np.ones(300, dtype=bool), worth)  # fmt: skip
-    found = score_drift(bundle, risks, held, population)
-    assert found["churn_risk"] == number_drift(risks, today["risk"].to_numpy(), 300)
+    rows = pd.DataFrame({"churn_risk": risks, "cluster": [f"home {at // 3}" for at in range(300)]})
+    found = score_drift(bundle, rows, held, population)
+    assert found["churn_risk"] == number_drift(risks, today["risk"].to_numpy(), 100)
     # a call costs 10, its error of 0.5 counts twice; a mail's gain is unknown
     best = today["effect_call"].to_numpy() - 10 - 1
     assert found["best_gain"] == number_drift(worth[:, 1:].max(axis=1), best, 150)
-    assert set(score_drift(bundle, risks, None, population)) == {"churn_risk"}
-    assert score_drift(bundle, risks, held, gone) == {}
+    assert set(score_drift(bundle, rows, None, population)) == {"churn_risk"}
+    assert score_drift(bundle, rows, held, gone) == {}
 
 
 def test_outcomes_over_time_and_their_drift():

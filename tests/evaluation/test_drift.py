@@ -223,10 +223,14 @@ def test_evaluate_measures_the_drift_of_every_feature(small_run, tmp_path, monke
     evaluate()
     found = {each["name"]: each for each in json.loads((EVALUATION / "features.json").read_text())}
     assert list(found) == [each["name"] for each in read_json(FEATURES / "features.json")]
-    reachable, untouched = population[~population["opted_out"]], snapshots[snapshots["contacts"] == 0]
+    reachable, decisions = population[~population["opted_out"]], pd.read_parquet(FEATURES / "decisions.parquet")
+    treated = decisions[decisions["arm"] != "none"].groupby(["stakeholder_id", "as_of"]).size()
+    decided = [treated.get(key, 0) for key in zip(snapshots["stakeholder_id"], snapshots["as_of"], strict=True)]
+    learned = snapshots[(snapshots["contacts"] == 0) | (np.array(decided) == 1)]
+    assert (learned["contacts"] > 0).any()
     drift = found["nps_count_365d"]
     assert drift["absent"] == pytest.approx((reachable["nps_count_365d"] == 0).mean(), rel=1e-12)
-    assert drift["training"]["churn"]["absent"] == pytest.approx((untouched["nps_count_365d"] == 0).mean(), rel=1e-12)
+    assert drift["training"]["churn"]["absent"] == pytest.approx((learned["nps_count_365d"] == 0).mean(), rel=1e-12)
     assert all(set(each["training"]) == {"churn", "uplift"} for each in found.values())
     first = (EVALUATION / "features.json").read_bytes()
     assert first == (small_run / EVALUATION / "features.json").read_bytes()
