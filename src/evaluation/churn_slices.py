@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..contracts.params import Params
 from .calibration import calibration_table, expected_calibration_error
-from .estimate import cluster_codes, clustered_mean
+from .estimate import Estimate, cluster_codes, clustered_mean
 from .groups import OTHERS, attribute_groups, bands, groups
 from .ranking import auc
 
@@ -84,7 +84,7 @@ def _quality(rows: pd.DataFrame, params: Params) -> Mapping[str, Any]:
     label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
     ids = rows["cluster"].to_numpy(dtype=object)
     judged = min(int(label.sum()), int((~label).sum())) >= LEAST_OF_EACH
-    undefined = {"value": None, "low": None, "high": None, "se": None, "n": len(rows)}
+    undefined = Estimate.undefined(len(rows)).as_dict()
     return {
         "rows": len(rows),
         "churned": int(label.sum()),

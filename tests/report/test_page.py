@@ -99,6 +99,14 @@ def test_the_page_tells_the_run(finished):
         assert told in text
 
 
+def test_the_page_tells_of_rows_of_other_arms(finished):
+    churn = finished.training["churn"]
+    assert f"{churn['churned']:,} ended in churn." in seen(render_page(finished))  # logged before decision 0031
+    training = {**finished.training, "churn": {**churn, "rows_of_other_arms": 1234}}
+    page = seen(render_page(replace(finished, training=training)))
+    assert f"{churn['churned']:,} ended in churn, and from 1,234 at which an intervention was decided." in page
+
+
 def test_the_same_run_gives_the_same_bytes_wherever_it_lies(finished, tmp_path, monkeypatch):
     page = render_page(finished)
     monkeypatch.chdir(tmp_path)
