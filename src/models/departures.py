@@ -4,13 +4,12 @@ score_a(x) = base(x) + c_a + w · line(x) + w_t · trees_a(x) + w_l · line_a(x)
 arms, and small boosted trees and a ridge line per arm, each learned from its rows with what came before as offset. The
 line of all arms is what trees miss of the base where outcomes are rare; without it every arm would find it anew, each a
 little differently, and chance would pass for effects. Constants are shrunk by their spread over arms; the trees' number
-and the lines' penalties are chosen out of fold, and so are the weights w ≥ 0, shrunk by max(0, 1 − q / 2ΔL), ΔL the
-log-likelihood that q weights gain (positive-part James-Stein): where arms do not differ, the departures vanish.
+and the lines' penalties are chosen out of fold, and so are the weights, shrunk (`shrunk_weights`): where arms do not
+differ, the departures vanish.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 import lightgbm as lgb
@@ -23,11 +22,11 @@ from .boosting import Training, append_text, raw_scores
 from .lines import Lines, Small, fit_lines, rowwise
 from .links import Link
 from .logged import Floats
+from .weights import shrunk_weights
 
 LEAVES = 4
 ROUNDS_SHARE = 1 / 3  # of the learner's rounds
 STOPS = (0.25, 0.5, 1.0)  # of the trees' rounds
-CHOICE = 0.5  # parameters that one arm's choice among penalties or rounds counts as
 _TINY = 1e-12
 _SAMPLE = 10_000  # rows from which the steadiness of the average is told
 Boosters = tuple[tuple[lgb.Booster | None, ...], ...]  # by fold, then arm
@@ -98,8 +97,7 @@ class Found:
         departures: of k arms.
         base: every row's score whichever arm is given, the line of all arms included, out of fold, shape (n,).
         scores: every row's score under each arm, out of fold but for a few shared numbers, shape (n, k).
-        evidence: log-likelihood that trees and lines gain out of fold, less what was fitted and chosen for it (Akaike
-            1974): one for each weight, and CHOICE for each arm's choice of rounds or penalty.
+        evidence: of `shrunk_weights` for trees and lines.
     """
 
     departures: Departures
@@ -131,7 +129,7 @@ def fit_departures(study: Study, base: Floats, basis: Basis, training: Training)
     start = base + constants[study.arm]
     lines, of_lines = fit_lines(study, start, basis)
     trees, rounds, of_trees = _trees(study, start, training)
-    (of_tree, of_line), evidence = _weights(study, start, of_trees, of_lines)
+    (of_tree, of_line), evidence = shrunk_weights(study, start, of_trees, of_lines)
     scores = base[:, None] + constants + of_tree * of_trees + of_line * of_lines
     if not of_tree:
         trees, rounds = (), (0,) * study.arms
@@ -144,7 +142,7 @@ def _shared_line(study: Study, start: Floats, basis: Basis) -> tuple[Small, Floa
     """Return the slopes of one line for all arms, as they count, and every row's value of it out of fold, (n,)."""
     everyone = replace(study, arm=np.zeros_like(study.arm), arms=1)
     lines, found = fit_lines(everyone, start, basis)
-    (weight,), _ = _weights(everyone, start, found)
+    (weight,), _ = shrunk_weights(everyone, start, found)
     return (weight * lines.slopes[0]).astype(np.float32), weight * found[:, 0].astype(np.float64)
 
 
@@ -221,32 +219,3 @@ def _tree_scores(boosters: Sequence[lgb.Booster | None], X: NDArray[np.float32],
         if booster is not None:
             scores[:, arm] = raw_scores(booster, X, threads, first[arm], last[arm])
     return scores
-
-
-def _weights(study: Study, start: Floats, *parts: Small) -> tuple[list[float], float]:
-    """Return the weights of the parts, shape (n, k) each, and the evidence for them (see `Found`).
-
-    They are the non-negative ones of the largest likelihood, parts left out where they gain too little, shrunk.
-    """
-    counts, own = study.seen & study.apt, np.arange(len(start))
-    columns = np.column_stack([part[own, study.arm] for part in parts])[counts].astype(np.float64)
-    start, y = start[counts], study.y[counts]
-    none = float(study.link.log_likelihood(start, y).sum())
-    best, most, size = np.zeros(len(parts)), 0.0, 0
-    for used in (list(each) for q in range(len(parts), 0, -1) for each in combinations(range(len(parts)), q)):
-        weights = np.zeros(len(parts))
-        weights[used] = _newton(study.link, start, columns[:, used], y)
-        gain = float(study.link.log_likelihood(start + columns @ weights, y).sum()) - none
-        if weights.min() >= 0 and gain - len(used) / 2 > most - size / 2:
-            best, most, size = weights, gain, len(used)
-    best *= max(0.0, 1.0 - size / (2.0 * most)) if most > 0 else 0.0
-    return best.tolist(), most - size * (1.0 + CHOICE * study.arms)
-
-
-def _newton(link: Link, start: Floats, columns: Floats, y: Floats) -> Floats:
-    weights = np.zeros(columns.shape[1])
-    for _ in range(8):
-        slope, curve = link.working(start + columns @ weights, y)
-        hessian = columns.T @ (curve[:, None] * columns) + 1e-9 * np.eye(len(weights))
-        weights = np.clip(weights + np.linalg.solve(hessian, columns.T @ slope), -0.5, 2.0)
-    return weights
