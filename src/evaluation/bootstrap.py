@@ -5,7 +5,7 @@ import numpy as np
 from ..models.scores import FloatArray
 from .estimate import Estimate
 from .log import LoggedDecisions, checked_policy, importance
-from .policy_value import Method, charge, net_rows
+from .policy_value import Method, charge, net_rows, seen_by_one
 from .resample import percentile_interval, resamples
 
 
@@ -30,6 +30,8 @@ def resampled(log: LoggedDecisions, policy: FloatArray, method: Method, seed: in
     if rows is None:
         return Estimate.undefined(len(log.value))
     ratio = method == "snips"
+    if ratio and seen_by_one(log, policy):
+        return Estimate(float(rows.mean()), None, None, None, len(rows))
     totals = _ratio_totals(log, checked_policy("policy", policy, log.mu.shape)) if ratio else _totals(log, rows)
     draws = np.array([_value(totals.T @ times) for times in drawn])
     return percentile_interval(float(rows.mean()), draws, len(rows))

@@ -71,13 +71,25 @@ def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, popula
                           clusters(decisions, params.decision.one_per).to_numpy(dtype=object),
                           supported(decisions, arm, params))  # fmt: skip
     gain = _by_arm(rows, "effect", names) - cost
-    caution = params.decision.caution * _by_arm(rows, "effect_se", names) if params.decision.caution else 0.0
-    worth = np.where(may, gain - caution, np.nan)
-    gain[:, 0] = worth[:, 0] = 0.0
+    gain[:, 0] = 0.0
+    worth = worth_of(_by_arm(rows, "effect", names), _by_arm(rows, "effect_se", names), cost, may, params)
     constraints = constraints_of(decisions, params, len(decisions) / max(population, 1))
     return Held(log, worth, may, constraints, rows["fold"].to_numpy(dtype=np.int64),
                 rows["churn_risk"].to_numpy(dtype=float), rows["propensity_logged"].to_numpy(dtype=bool),
                 gain)  # fmt: skip
+
+
+def worth_of(effect: Floats, error: Floats, cost: Floats, may: NDArray[np.bool_], params: Params) -> Floats:
+    """Return the gain net of cost, less caution, shape (n, arms), NaN where unknown or not to be received.
+
+    Args:
+        effect, error, cost: of each arm, money, shape (n, arms).
+        may: who may receive what, shape (n, arms).
+        params: today's caution.
+    """
+    worth = np.where(may, effect - cost - params.decision.caution * np.nan_to_num(error), np.nan)
+    worth[:, 0] = 0.0
+    return worth
 
 
 def _overrun(full: Floats, expected: Floats, arm: NDArray[np.int64], decisions: pd.DataFrame,

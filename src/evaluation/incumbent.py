@@ -10,8 +10,9 @@ from ..contracts.errors import InputError
 from ..contracts.params import Params
 from ..models.bundle import Bundle
 from ..policy.constraints import constraints_of
+from ..policy.eligibility import costs, expected_costs
 from ..policy.limits import Constraints
-from .held import Held
+from .held import Held, worth_of
 
 _NO_REFRESH = {"clock", "source", "kpis", "gate", "registry", "engine", "memory_gb", "threads"}
 
@@ -48,8 +49,11 @@ def incumbent(champion: Bundle, decisions: pd.DataFrame, held: Held, params: Par
     except InputError as fault:  # what it was made for is no longer made
         return Incumbent(np.zeros_like(held.worth), np.zeros(len(decisions), dtype=bool), Constraints(), str(fault))
     effect, error = (_aligned(part, champion.params, params) for part in (predicted.effect, predicted.effect_se))
-    worth = np.where(held.eligible, effect - held.log.cost - params.decision.caution * np.nan_to_num(error), np.nan)
-    worth[:, 0] = 0.0
+    success = {kind: _aligned(part, champion.params, params) for kind, part in predicted.success.items()}
+    cost = held.log.cost
+    if set(params.interventions.successes) <= set(success):  # it chooses by the costs that it expects itself
+        cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
+    worth = worth_of(effect, error, cost, held.eligible, params)
     fresh = not_learned_from(champion, decisions["as_of"])
     return Incumbent(worth, fresh, constraints_of(decisions[fresh], params, int(fresh.sum()) / max(population, 1)))
 

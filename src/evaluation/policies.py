@@ -38,13 +38,18 @@ def upper_limits(constraints: Constraints) -> Constraints:
 
 
 def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
-    """Return our policy and the five baselines that could be carried out, and the limits left out as `chosen` does."""
+    """Return our policy and the five baselines that could be carried out, and the limits left out as `chosen` does.
+
+    Baselines give arms that the log supports: of what nobody could have received nothing is known, and a rival that
+    nobody can value could never be beaten.
+    """
     log, n = held.log, len(held.log.value)
     scores = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
     ours, left_out = chosen(held.worth, log.cost, held.constraints)
     constraints = upper_limits(held.constraints) if left_out else held.constraints
     treated = int(ours[:, 1:].sum())
-    common = (held.fold, held.eligible, log.cost, scores)
+    within = held.eligible if log.supported is None else held.eligible & log.supported
+    common = (held.fold, within, log.cost, scores)
 
     def ranked(ranking: Ranking, priority: Floats) -> Floats:
         return cut_to_limits(lambda count: ranking(*common, priority, count), treated, log.cost, constraints)
@@ -53,7 +58,7 @@ def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
         OURS: ours,
         "nobody": nobody(n, held.worth.shape[1]),
         "best_single_arm": thinned_to_limits(best_single_arm(*common), log.cost, constraints),
-        "random": thinned_to_limits(random(held.eligible), log.cost, constraints),
+        "random": thinned_to_limits(random(within), log.cost, constraints),
         "risk_ranking": ranked(risk_ranking, held.churn_risk),
         "response_ranking": ranked(response_ranking, log.mu),
     }, left_out

@@ -160,7 +160,16 @@ def charge(log: LoggedDecisions, policy: FloatArray) -> FloatArray:
 
 def _estimate(method: Method, log: LoggedDecisions, policy: FloatArray) -> Estimate:
     rows = net_rows(method, log, policy)
-    return Estimate.undefined(len(log.value)) if rows is None else clustered_mean(rows, log.cluster)
+    if rows is None:
+        return Estimate.undefined(len(log.value))
+    if method == "snips" and seen_by_one(log, policy):
+        return Estimate(float(rows.mean()), None, None, None, len(rows))
+    return clustered_mean(rows, log.cluster)
+
+
+def seen_by_one(log: LoggedDecisions, policy: FloatArray) -> bool:
+    """Return whether one stakeholder alone has received what the policy gives: a ratio of one has no spread to see."""
+    return bool(len(np.unique(log.cluster[importance(log, policy) > 0])) == 1)
 
 
 def _logged_rows(log: LoggedDecisions) -> FloatArray:

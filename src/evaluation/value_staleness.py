@@ -20,7 +20,7 @@ from ..policy.constraints import constraints_of
 from ..policy.eligibility import eligible
 from .baselines import nobody
 from .estimate import Estimate
-from .held import Held
+from .held import Held, worth_of
 from .incumbent import Incumbent
 from .policies import chosen
 from .policy_value import difference
@@ -91,9 +91,7 @@ def _worth_of_old(held: Held, decisions: pd.DataFrame, learnt: NDArray[np.bool_]
     logged = logged_decisions(known, bundle.encoding, may, params)
     model = fit_uplift(logged.take(learnt), bundle.training)
     _, effect, error = model.predict(logged.X, logged.retention_value, params.threads)
-    worth = np.where(held.eligible, effect - log.cost - params.decision.caution * np.nan_to_num(error), np.nan)
-    worth[:, 0] = 0.0
-    return worth
+    return worth_of(effect, error, log.cost, held.eligible, params)
 
 
 def _gain(held: Held, worth: FloatArray, rows: NDArray[np.bool_], decisions: pd.DataFrame,

@@ -31,12 +31,14 @@ class Champion:
 
     params: Params
     effect: tuple[float, ...] = ()
+    success: float | None = None
 
     def predict(self, table: pd.DataFrame) -> Predictions:
         if not self.effect:
             raise InputError("feature table", "the columns x", "a table without them", "build it anew")
         effect = np.tile(self.effect, (len(table), 1))
-        return Predictions(np.zeros(len(table)), effect, effect)
+        success = {} if self.success is None else {"retained": np.full(effect.shape, self.success)}
+        return Predictions(np.zeros(len(table)), effect, effect, success)
 
 
 INSTANTS = pd.to_datetime(["2024-10-02", "2024-10-03", "2024-10-04", "2025-02-01"])
@@ -53,6 +55,16 @@ def test_arms_are_matched_by_name_and_charged_todays_cost():
     found = incumbent(champion, DECISIONS, HELD, params(), 8)
     expected = [[0.0, 15.0, 9.0], [0.0, 15.0, np.nan], [0.0, 15.0, 9.0], [0.0, np.nan, 9.0]]
     np.testing.assert_array_equal(found.worth, expected)
+
+
+def test_it_chooses_by_the_success_that_it_expects_itself():
+    """A call of 5 that is due if they stay: the champion expects a tenth to stay, the challenger's costs say all."""
+    arms = {"control": "none", "arms": {"call": {"cost": 5.0, "cost_on": "retained"}, "mail": {"cost": 1.0}}}
+    today = params(interventions=arms)
+    found = incumbent(Champion(today, (0.0, 4.0, 3.0), 0.1), DECISIONS, HELD, today, 8)
+    assert found.worth[0].tolist() == [0.0, 3.5, 2.0]
+    untold = incumbent(Champion(params(), (0.0, 4.0, 3.0)), DECISIONS, HELD, today, 8)
+    assert untold.worth[0].tolist() == [0.0, -1.0, 2.0]  # made when no cost hung on success: today's expectation
 
 
 def test_an_arm_it_does_not_know_is_never_given():

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
+from rapport.evaluation.gate import judge
 from rapport.evaluation.held import Held
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
@@ -131,3 +133,18 @@ def test_rankings_treat_as_many_as_we_do(held):
     assert compared[OURS][:, 1].sum() == 40
     assert compared["risk_ranking"][:, 1:].sum() == compared["response_ranking"][:, 1:].sum() == 40
     assert all(np.allclose(policy.sum(axis=1), 1) for policy in compared.values())
+
+
+def test_an_arm_that_nobody_could_have_received_takes_no_proof_away(held):
+    """A fourth arm, new in the catalogue: we do not give it, and no baseline is blamed for what nobody can value."""
+    beside = np.zeros((N, 1))
+    supported = np.column_stack([np.ones((N, 3), dtype=bool), np.zeros(N, dtype=bool)])
+    log = replace(held.log, propensity=np.full(N, 1 / 3), supported=supported,
+                  cost=np.hstack([held.log.cost, beside]), mu=np.hstack([held.log.mu, beside + 90.0]))  # fmt: skip
+    unknown = np.hstack([held.worth, beside * np.nan])
+    wider = replace(held, log=log, worth=unknown, gain=unknown, eligible=np.ones((N, 4), dtype=bool))
+    compared, _ = policies(wider)
+    assert all((policy[:, 3] == 0).all() for policy in compared.values())
+    verdict = judge(evidence_over_rivals(wider), CURRENT, 1, Gate())
+    assert verdict.outcome == "proof", verdict.unbeaten
+    assert all(each.unsupported == 0 for each in verdict.rivals.values())

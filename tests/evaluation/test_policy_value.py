@@ -1,6 +1,7 @@
 """Policy value: six rows by hand, slow loops, and simulated logs whose truth is a finite sum."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from rapport.contracts.draws import clusters
+from rapport.evaluation.bootstrap import resampled
 from rapport.evaluation.estimate import Z95, Estimate, clustered_mean
 from rapport.evaluation.log import LoggedDecisions, effective_sample_size, overlap
 from rapport.evaluation.policy_value import (
@@ -440,3 +442,17 @@ def test_a_household_is_one_cluster_and_widens_the_interval() -> None:
     # Sums of residuals: −8 and 8 in the homes, −1 and 1 alone; se² = 4/3 · (64 + 64 + 1 + 1) / 36.
     assert together.se == pytest.approx(np.sqrt(4 / 3 * 130 / 36))
     assert alone.se == pytest.approx(np.sqrt(6 / 5 * 66 / 36))
+
+
+def test_a_ratio_of_one_stakeholder_has_no_interval():
+    """Fifty rows of which one has received what the policy gives: SNIPS is that one's value, IPW still varies."""
+    arm = np.r_[1, np.zeros(49, dtype=int)]
+    value = np.arange(50.0)
+    log = LoggedDecisions(value + 10, arm, np.full(50, 0.5), np.zeros((50, 2)), np.zeros((50, 2)), np.arange(50))
+    calls = np.tile([0.0, 1.0], (50, 1))
+    for found in (snips(log, calls), resampled(log, calls, "snips", 1)):
+        assert (found.value, found.low, found.high, found.se) == (10.0, None, None, None)
+    two = replace(log, arm=np.r_[1, 1, np.zeros(48, dtype=int)])
+    assert snips(two, calls).se > 0
+    assert resampled(two, calls, "snips", 1).se > 0
+    assert ipw(log, calls).se > 0
