@@ -74,6 +74,6 @@ lock: $(STAMP) ## compile the requirements anew from pyproject.toml
 		| $(COMPILE) - -o requirements/spark.txt
 
 clean: ## remove outputs and caches; raw data, ledger, registry and .venv stay
-	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/gate data/assignments data/plan data/what_if data/report data/truth
+	rm -rf data/tables data/features data/kpis data/bundle data/out_of_fold data/evaluation data/gate data/assignments data/risk data/plan data/what_if data/report data/truth
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ from .report.verdict import sentences
 from .store.bundle import bundle_digest, has_bundle, read_bundle
 from .store.console import new_app, run, say
 from .store.documents import file_digest, read_json, write_json
-from .store.looks import COUNTED, look_key, note_look, number_of
+from .store.looks import look_key, note_look, number_of, spends_error
 from .store.project import BUNDLE, CHAMPION, EVALUATION, FEATURES, LOOKS, OUT_OF_FOLD, VERDICT, load_params
 
 app = new_app("Judge whether the bundle may become champion.")
@@ -46,7 +46,7 @@ def main() -> None:
         },
     }
     write_json(VERDICT, document)
-    if verdict.outcome in COUNTED:
+    if spends_error(document):
         note_look(params.source.kind, key)
     say(sentences(document)[0])
 

@@ -4,18 +4,20 @@ Conventions as in `log`. Gains are over nobody, so that the control costs and ga
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..models.scores import FloatArray
-from ..policy.choose import choose
 from ..policy.limits import Constraints, at_most
 from .baselines import nobody
 from .estimate import Estimate
 from .log import LoggedDecisions
+from .policies import chosen
 from .policy_value import difference
+
+NOTHING = Constraints()  # that holds beside a budget
 
 
 @dataclass(frozen=True)
@@ -32,27 +34,29 @@ class BudgetPoint:
         return asdict(self)
 
 
-def value_per_budget(log: LoggedDecisions, gain: FloatArray, budgets: Sequence[float]) -> list[BudgetPoint]:
+def value_per_budget(log: LoggedDecisions, gain: FloatArray, budgets: Sequence[float],
+                     constraints: Constraints = NOTHING) -> list[BudgetPoint]:  # fmt: skip
     """Return what the best assignment by `gain` under each budget would have gained, by the doubly robust estimator.
 
     Args:
         log: n decisions.
         gain: predicted net of cost, out of fold, shape (n, k); NaN: may not be assigned; column 0 is 0.
         budgets: money per decision.
+        constraints: that hold beside the budget.
     """
     n, arms = gain.shape
     points = []
     for budget in budgets:
         limit = at_most("budget", budget * n, np.arange(arms) > 0, of_cost=True)
-        policy = np.eye(arms)[choose(gain, log.cost, Constraints((limit,))).arm]
+        policy, _ = chosen(gain, log.cost, replace(constraints, limits=(*constraints.limits, limit)))
         spend, treated = float((policy * log.cost).sum() / n), float(policy[:, 1:].sum() / n)
         points.append(BudgetPoint(budget, spend, treated, difference(log, policy, nobody(n, arms))))
     return points
 
 
-def budget_grid(gain: FloatArray, cost: FloatArray, points: int = 10) -> list[float]:
-    """Return budgets in equal steps up to what the assignment without a budget spends, money per decision."""
-    n = len(gain)
-    free = choose(gain, cost, Constraints()).arm
-    most = float(cost[np.arange(n), free].sum() / n)
+def budget_grid(gain: FloatArray, cost: FloatArray, points: int = 10,
+                constraints: Constraints = NOTHING) -> list[float]:  # fmt: skip
+    """Return budgets in equal steps up to what the assignment within the constraints spends, money per decision."""
+    free, _ = chosen(gain, cost, constraints)
+    most = float((free * cost).sum() / len(gain))
     return [most * step / points for step in range(1, points + 1)]

@@ -105,7 +105,8 @@ def _change(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict
                     "champion": champion_staleness(held, rival, run.decisions, run.params, people)}  # fmt: skip
     return {
         "scores": score_drift(bundle, risks, held, run.population),
-        "outcomes": outcome_change(untouched, bundle.params.decision.one_per),
+        # Of everyone: who is left alone is chosen by policies, and would seem to have changed with them.
+        "outcomes": outcome_change(run.snapshots, bundle.params.decision.one_per),
         "staleness": staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params),
         "policy_staleness": policies,
     }

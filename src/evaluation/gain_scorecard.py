@@ -40,7 +40,8 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
     offset, slope = gain_line(gained, predicted, log.cluster)
     table = gain_table(gained, predicted, log.cluster)
     spending = cost_curve(gained + cost, cost, gain_per_cost(predicted + cost, cost), log.cluster, *draws)
-    points = value_per_budget(log, held.worth, budget_grid(held.worth, log.cost, BUDGETS))
+    budgets = budget_grid(held.worth, log.cost, BUDGETS, held.constraints)
+    points = value_per_budget(log, held.worth, budgets, held.constraints)
     policy, _ = chosen(held.worth, log.cost, held.constraints)
     return {
         "value_resampled": resampled(log, policy, "doubly_robust", *draws).as_dict(),

@@ -1,7 +1,8 @@
 """Baselines within the limits that hold for our policy, so that none is praised for what nobody could carry out.
 
 A policy is an (n, k) matrix of probabilities, the control at 0; it keeps the upper limits (budgets and capacities) in
-expectation. Quotas, bounds on rates and households are not asked of baselines, which leaves them freer than ours.
+expectation, and gives one member of a household an arm at most. Quotas and bounds on rates are not asked of baselines,
+which leaves them freer than ours.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +13,24 @@ from numpy.typing import NDArray
 from ..policy.limits import Constraints
 
 Floats = NDArray[np.float64]
+
+
+def one_per_household(within: NDArray[np.bool_], priority: Floats, constraints: Constraints) -> NDArray[np.bool_]:
+    """Return who may receive what if of each household only one member may: the first by priority who may anything.
+
+    Args:
+        within: who may receive what, shape (n, k).
+        priority: the higher the earlier, shape (n,); the earlier row among equals.
+        constraints: of these rows.
+    """
+    if constraints.household is None:
+        return within
+    order = np.lexsort((-priority, ~within[:, 1:].any(axis=1)))
+    _, first = np.unique(constraints.household[order], return_index=True)
+    speaks = constraints.household < 0
+    speaks[order[first]] = True
+    kept: NDArray[np.bool_] = within & (speaks[:, None] | (np.arange(within.shape[1]) == 0))
+    return kept
 
 
 def thinned_to_limits(policy: Floats, cost: Floats, constraints: Constraints) -> Floats:

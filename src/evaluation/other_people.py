@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from ..models.boosting import Training, fit_booster, predict
 from ..models.scores import FloatArray, IntArray
@@ -13,6 +14,9 @@ def scored_by_others(X: NDArray[np.float32], label: NDArray[np.bool_], learnt: N
                      tested: NDArray[np.bool_], fold: IntArray, training: Training) -> FloatArray:  # fmt: skip
     """Return scores of the tested rows by trees of the learnt rows of other folds; a single class scores alike.
 
+    A score is the share of the fold's tested rows that it exceeds, ties by half: trees of different folds differ in
+    their level, by the share of the label among their rows, which would rank one fold's people before another's.
+
     Args:
         X: features, shape (n, p).
         label: shape (n,).
@@ -20,12 +24,13 @@ def scored_by_others(X: NDArray[np.float32], label: NDArray[np.bool_], learnt: N
         fold: of each row's stakeholder, shape (n,).
         training: how trees are grown.
     """
-    score = np.zeros(len(X))
+    score = np.full(len(X), 0.5)
     for k in range(training.learner.folds):
         others, inside = _some(np.flatnonzero(learnt & (fold != k)), training.seed), tested & (fold == k)
         if len(others) and 0 < label[others].mean() < 1 and inside.any():
             booster = fit_booster(X[others], label[others].astype(np.float64), training, "binary")
-            score[inside] = predict(booster, X[inside], training.threads)
+            found = predict(booster, X[inside], training.threads)
+            score[inside] = (rankdata(found) - 0.5) / len(found)
     return score[tested]
 
 

@@ -10,7 +10,7 @@ from ..policy.choose import choose
 from ..policy.limits import Constraints, InfeasibleError
 from .baselines import best_single_arm, nobody, random, response_ranking, risk_ranking
 from .held import Floats, Held
-from .limits import cut_to_limits, thinned_to_limits
+from .limits import cut_to_limits, one_per_household, thinned_to_limits
 
 Ranking = Callable[..., Floats]
 OURS = "rapport"
@@ -49,16 +49,20 @@ def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
     constraints = upper_limits(held.constraints) if left_out else held.constraints
     treated = int(ours[:, 1:].sum())
     within = held.eligible if log.supported is None else held.eligible & log.supported
-    common = (held.fold, within, log.cost, scores)
+    anyone = one_per_household(within, np.zeros(n), constraints)
 
     def ranked(ranking: Ranking, priority: Floats) -> Floats:
-        return cut_to_limits(lambda count: ranking(*common, priority, count), treated, log.cost, constraints)
+        first = one_per_household(within, priority if priority.ndim == 1 else priority.max(axis=1), constraints)
+        common = (held.fold, first, log.cost, scores, priority)
+        return cut_to_limits(lambda count: ranking(*common, count), treated, log.cost, constraints)
 
     return {
         OURS: ours,
         "nobody": nobody(n, held.worth.shape[1]),
-        "best_single_arm": thinned_to_limits(best_single_arm(*common), log.cost, constraints),
-        "random": thinned_to_limits(random(within), log.cost, constraints),
+        "best_single_arm": thinned_to_limits(
+            best_single_arm(held.fold, anyone, log.cost, scores), log.cost, constraints
+        ),
+        "random": thinned_to_limits(random(anyone), log.cost, constraints),
         "risk_ranking": ranked(risk_ranking, held.churn_risk),
         "response_ranking": ranked(response_ranking, log.mu),
     }, left_out

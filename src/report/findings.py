@@ -122,8 +122,11 @@ def headline(uplift: Mapping[str, Any], horizon_days: int) -> str:
 
 
 def strongest_rival(uplift: Mapping[str, Any]) -> str:
-    """Return in one sentence how the policy stands against the baseline of highest value, or nothing without one."""
-    rivals = {key: found for key, found in uplift["policies"].items() if key != OURS}
+    """Return in one sentence how the policy stands against the baseline of highest value, or nothing without one.
+
+    The champion is none: it is valued on fresh decisions alone.
+    """
+    rivals = {key: found for key, found in uplift["policies"].items() if key not in (OURS, CHAMPION)}
     known = [key for key, found in rivals.items() if found["ours_minus_this"]["low"] is not None]
     if not known:
         return ""

@@ -65,7 +65,8 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
         for each in gains["budgets"]
     ]  # fmt: skip
     if any(each["budget"] > 0 for each in gains["budgets"]):
-        yield Table("What budgets buy", f"Gain over nobody under a budget, costs paid, per {PER:,} stakeholders.",
+        caption = f"Gain over nobody under a budget beside all other limits, costs paid, per {PER:,} stakeholders."
+        yield Table("What budgets buy", caption,
                     ("budget", "spent", "treated", "gain", "95 % interval"), bought)  # fmt: skip
 
 
@@ -127,7 +128,8 @@ def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Tab
         )
     instants = [(each["as_of"], number(each["rows"]), _percents(each["churned"]), with_interval(each["value"]))
                 for each in change["outcomes"]["by_instant"]]  # fmt: skip
-    yield Table("Outcomes over time", "Of stakeholders left alone at each instant.",
+    caption = "Of everyone at each instant, whatever they received: better decisions show here too."
+    yield Table("Outcomes over time", caption,
                 ("instant", "stakeholders", "left", "value"), instants)  # fmt: skip
     if change["staleness"]:
         aged = [(f"{each['age_days']} days", with_interval(each["auc"], 3)) for each in change["staleness"]]

@@ -7,7 +7,7 @@ stage that DVC skips was run before with the same inputs, and noted then.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..contracts.params import Gate, Registry
 from .documents import read_json, to_json, write_json
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 COUNTED = ("proof", "no_proof")  # verdicts that spend error
+
+
+def spends_error(verdict: Mapping[str, Any]) -> bool:
+    """Return whether a verdict is a look: not where the champion could not be asked, so that proof was out of reach."""
+    return verdict["outcome"] in COUNTED and not verdict.get("champion_reason")
 
 
 def look_key(bundle: str, champion: str | None, margin: float, gate: Gate) -> str:

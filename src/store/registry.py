@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Gate, Registry
 from .connection import connected, tracking_uri
-from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of
+from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of, spends_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -114,7 +114,7 @@ def check_standing(client: "MlflowClient", registry: Registry, digest: str, stan
 
 def record_standing(client: "MlflowClient", registry: Registry, number: str, run_id: str, standing: Standing) -> None:
     """Count the look, and let the tags of version and run tell the verdict that is in force."""
-    if standing.verdict["outcome"] in COUNTED:
+    if spends_error(standing.verdict):
         count_looks(client, registry, standing.source, [standing.verdict["look_key"]])
     known = client.get_model_version(registry.model, number).tags
     for name, value in standing.tags.items():

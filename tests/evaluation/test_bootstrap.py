@@ -71,7 +71,9 @@ def test_undefined_alone_and_samples_without_agreement():
     )  # fmt: skip
     once = never.copy()
     once[0] = np.eye(2)[log.arm[0]]
-    found = resampled(log, once, "snips", 1, 50)  # many samples lack the one row that agrees
+    assert resampled(log, once, "snips", 1, 50).se is None
+    once[-1] = np.eye(2)[log.arm[-1]]
+    found = resampled(log, once, "snips", 1, 50)  # one sample in thirteen lacks both rows that agree
     assert found.low <= found.value <= found.high
     assert resampled(log, never, "direct", 1, 2).se >= 0
     with pytest.raises(ValueError, match="replicates: expected at least 2; got 1"):

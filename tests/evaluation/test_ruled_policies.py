@@ -1,8 +1,12 @@
 """Policies under the limits that logged decisions can keep, and without those that they cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from rapport.evaluation.budget_curves import budget_grid, value_per_budget
 from rapport.evaluation.held import Held
+from rapport.evaluation.limits import one_per_household
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import OURS, policies
 from rapport.evaluation.policy_scorecard import policy_scorecard
@@ -38,3 +42,39 @@ def test_a_quota_that_the_log_cannot_keep_is_left_out_and_named() -> None:
     assert left_out == ["some"]
     assert compared[OURS].sum(axis=0).tolist() == [54, 6, 0]
     assert policy_scorecard(held(few, some, closed=True), ("none", "call", "mail"))["limits_left_out"] == ["some"]
+
+
+def test_of_a_household_the_first_by_priority_who_may_anything_speaks() -> None:
+    """Rows 0 to 2 share a home, the likeliest of whom may receive nothing; 3 and 4 share one and tie; 5 is alone."""
+    within = np.array([[True, True], [True, False], [True, True], [True, True], [True, True], [True, True]])
+    homes = Constraints(household=np.array([0, 0, 0, 1, 1, -1]))
+    found = one_per_household(within, np.array([0.1, 0.9, 0.2, 0.5, 0.5, 0.0]), homes)
+    assert found[:, 0].all()
+    assert found[:, 1].tolist() == [False, False, True, True, False, True]
+    assert one_per_household(within, np.zeros(6), Constraints()) is within
+
+
+def test_no_policy_gives_a_household_two_arms() -> None:
+    whole = held()
+    homes = np.where(np.arange(ROWS) < 40, np.arange(ROWS) // 4, -1)
+    shared = replace(whole, constraints=Constraints(household=homes))
+    compared, _ = policies(shared)
+    for name, policy in compared.items():
+        by_home = np.bincount(homes[:40], weights=policy[:40, 1:].sum(axis=1))
+        assert by_home.max() <= 1 + 1e-9, name
+    assert compared["random"][40:, 1:].sum() > 0
+    ranked = compared["risk_ranking"][:40, 1:].sum(axis=1).reshape(10, 4)
+    risk = whole.churn_risk[:40].reshape(10, 4)
+    assert (ranked.argmax(axis=1) == risk.argmax(axis=1))[ranked.any(axis=1)].all()
+    assert max(policy[:40, 1:].sum(axis=1).reshape(10, 4).sum(axis=1).max()
+               for policy in policies(whole)[0].values()) > 1  # fmt: skip
+
+
+def test_budgets_buy_within_all_other_limits() -> None:
+    few = held(at_most("few", 6, [0, 0, 1]), at_most("calls", 10, [0, 1, 0]))
+    free = budget_grid(few.worth, few.log.cost)
+    within = budget_grid(few.worth, few.log.cost, constraints=few.constraints)
+    assert (free[-1], within[-1]) == (1.0, (10 * 3.0 + 6 * 1.0) / ROWS)
+    last = value_per_budget(few.log, few.worth, within, few.constraints)[-1]
+    assert (last.treated, last.spend) == (16 / ROWS, within[-1])
+    assert value_per_budget(few.log, few.worth, within)[-1].treated > last.treated

@@ -10,7 +10,15 @@ from projects import inside
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Gate, Registry
 from rapport.store.connection import connected
-from rapport.store.looks import count_looks, count_old_looks, counted_looks, look_key, note_look, noted_looks
+from rapport.store.looks import (
+    count_looks,
+    count_old_looks,
+    counted_looks,
+    look_key,
+    note_look,
+    noted_looks,
+    spends_error,
+)
 from rapport.store.registry import DIGEST, LOOK_KEY, Standing, check_standing, passed_by, record_standing
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
@@ -137,3 +145,11 @@ def test_old_looks_come_before_keys_that_are_counted_already(client):
         count_old_looks(client, REGISTRY, "simulated", {"2": "older", "10": "old"})
     count_looks(client, REGISTRY, "simulated", ["newer"])
     assert counted_looks(client, REGISTRY, "simulated") == ["older", "old", "new", "newer"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "spends"),
+    [("proof", "", True), ("no_proof", "", True), ("no_proof", "it cannot say", False), ("first", "", False)],
+)
+def test_where_proof_was_out_of_reach_no_error_is_spent(outcome: str, reason: str, spends: bool) -> None:
+    assert spends_error({"outcome": outcome, "champion_reason": reason}) is spends
