@@ -48,7 +48,9 @@ def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
     ours, left_out = chosen(held.worth, log.cost, held.constraints)
     constraints = upper_limits(held.constraints) if left_out else held.constraints
     treated = int(ours[:, 1:].sum())
-    within = held.eligible if log.supported is None else held.eligible & log.supported
+    within = held.eligible.copy()
+    if log.supported is not None:
+        within[:, 1:] &= log.supported[:, 1:]  # nobody is barred from the control
     anyone = one_per_household(within, np.zeros(n), constraints)
 
     def ranked(ranking: Ranking, priority: Floats) -> Floats:

@@ -139,6 +139,7 @@ def test_an_arm_that_nobody_could_have_received_takes_no_proof_away(held):
     """A fourth arm, new in the catalogue: we do not give it, and no baseline is blamed for what nobody can value."""
     beside = np.zeros((N, 1))
     supported = np.column_stack([np.ones((N, 3), dtype=bool), np.zeros(N, dtype=bool)])
+    supported[np.flatnonzero(held.log.arm == 1)[:3], 0] = False  # as in an iteration that treated everybody
     log = replace(held.log, propensity=np.full(N, 1 / 3), supported=supported,
                   cost=np.hstack([held.log.cost, beside]), mu=np.hstack([held.log.mu, beside + 90.0]))  # fmt: skip
     unknown = np.hstack([held.worth, beside * np.nan])
@@ -147,4 +148,4 @@ def test_an_arm_that_nobody_could_have_received_takes_no_proof_away(held):
     assert all((policy[:, 3] == 0).all() for policy in compared.values())
     verdict = judge(evidence_over_rivals(wider), CURRENT, 1, Gate())
     assert verdict.outcome == "proof", verdict.unbeaten
-    assert all(each.unsupported == 0 for each in verdict.rivals.values())
+    assert all(each.unsupported < 0.01 for each in verdict.rivals.values())
