@@ -27,8 +27,9 @@ EVALUATION, TESTS = ROOT / "src" / "evaluation", ROOT / "tests"
 TESTED_BY = {
     "estimate": ["test_policy_value.py", "test_evidence.py"],
     "log": ["test_policy_value.py", "test_support.py"],
-    "other_people": ["test_staleness.py", "test_proxies.py"],
-    "policies": ["test_policy_scorecard.py"],
+    "limits": ["test_limits.py", "test_ruled_policies.py"],
+    "other_people": ["test_other_people.py", "test_staleness.py", "test_proxies.py"],
+    "policies": ["test_policy_scorecard.py", "test_ruled_policies.py"],
 }  # where it is not test_<module>.py
 WIRING = ("evaluate",)  # which only runs of the whole pipeline test
 SLOW = ("scrambled", "leaks_into", "evaluate_measures", "covers", "stated_rate", "error_and_power", "logged_rarely")
