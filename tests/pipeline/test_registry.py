@@ -58,6 +58,15 @@ def published(small_run: Path) -> Path:
     return small_run
 
 
+@pytest.fixture
+def project(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the published run, to be taken further."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    copy = tmp_path / "project"
+    shutil.copytree(published, copy)
+    return copy
+
+
 def test_publishing_again_changes_nothing(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with inside(published):
@@ -82,12 +91,7 @@ def aliases(project: Path) -> dict[str, str]:
         return {name: str(number) for name, number in client.get_registered_model("rapport").aliases.items()}
 
 
-def test_a_challenger_without_proof_leaves_the_champion_in_place(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_a_challenger_without_proof_leaves_the_champion_in_place(project: Path) -> None:
     first = bundle_digest(project / BUNDLE)
     found = settle(project, 2)
     assert (found.version, found.alias) == ("2", "challenger")
@@ -132,12 +136,7 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(
         assert verdict["champion"] == client.get_model_version("rapport", "2").tags["rapport.model_digest"]
 
 
-def test_another_bundle_of_the_champions_iteration_is_a_challenger(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_another_bundle_of_the_champions_iteration_is_a_challenger(project: Path) -> None:
     overlay_params({"decision.caution": 0.1}, project / "params.yaml")
     found = settle(project, 1)
     assert read_json(project / VERDICT)["promoted"]  # against no champion, as the first one of this iteration was
@@ -149,12 +148,7 @@ def test_another_bundle_of_the_champions_iteration_is_a_challenger(
     assert aliases(project) == {"champion": "1", "challenger": "2"}
 
 
-def test_a_verdict_given_before_the_registry_changed_is_refused(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_a_verdict_given_before_the_registry_changed_is_refused(project: Path) -> None:
     params = overlay_params({"clock.iteration": 2}, project / "params.yaml")
     with inside(project), pytest.raises(ArtifactError, match=r"expected one against the champion .*, look 1; got one "
                                         r"against no champion, look 1"):  # fmt: skip
@@ -166,12 +160,7 @@ def test_a_verdict_given_before_the_registry_changed_is_refused(
         assert not publish_run(params).new
 
 
-def test_a_verdict_of_an_older_rapport_is_refused_in_a_sentence(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_a_verdict_of_an_older_rapport_is_refused_in_a_sentence(project: Path) -> None:
     with inside(project):
         assert not publish_run(load_params()).new
         old = read_json(VERDICT)
@@ -185,12 +174,7 @@ def test_a_verdict_of_an_older_rapport_is_refused_in_a_sentence(
             publish_run(load_params())
 
 
-def test_a_bundle_that_was_judged_and_not_published_is_a_look(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_a_bundle_that_was_judged_and_not_published_is_a_look(project: Path) -> None:
     params = overlay_params({"clock.iteration": 2}, project / "params.yaml")
     with inside(project):
         challenge(params)
@@ -206,12 +190,7 @@ def test_a_bundle_that_was_judged_and_not_published_is_a_look(
         assert read_json(VERDICT)["look"] == 2
 
 
-def test_a_champion_of_another_source_is_none_to_beat(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    project = tmp_path / "project"
-    shutil.copytree(published, project)
+def test_a_champion_of_another_source_is_none_to_beat(project: Path) -> None:
     with inside(project):
         assert challenge(overlay_params({"clock.iteration": 2})) == bundle_digest(BUNDLE)
         assert has_bundle(CHAMPION)
