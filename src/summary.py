@@ -3,36 +3,56 @@
 Run as `python -m rapport.summary` in the project's root.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any
 
-import typer
-
+from .contracts.errors import InputError
+from .contracts.params import Params
 from .evaluation.pilot import pilot_message
 from .report.assigned import tally
 from .report.findings import total_sentence
-from .report.summary import Summary, new_console, print_summary
+from .report.summary import Summary, new_console, print_summary, registry_lines
+from .report.verdict import sentences
+from .store.bundle import bundle_digest
 from .store.console import new_app, run
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, VERDICT, load_params
+from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, REPORT, RULES, VERDICT, load_params
+from .store.registry import Standing, registered
 
 app = new_app("Print what the finished run is worth, what it assigns, and where report and model are.")
 
 
 @app.command()
-def main(
-    version: Annotated[str, typer.Option(help="the registered version, to be named beside the model")] = "",
-) -> None:
-    """Read the run's files and print."""
-    params = load_params()
+def main() -> None:
+    """Read the run's files, ask the registry, and print."""
+    params, verdict = load_params(), read_json(VERDICT)
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
     account = read_json(RULES)
-    tallies = tally(assignments, account["spend"])
-    pilot = pilot_message(metrics["pilot"]) if "pilot" in metrics else ""
-    total = total_sentence(assignments, params, metrics)
-    judged = read_json(VERDICT)
-    summary = Summary(params, metrics, tallies, account, pilot, judged, REPORT.as_posix(), version, total)
+    model, against = _registry(params, verdict)
+    summary = Summary(
+        params=params,
+        metrics=metrics,
+        tallies=tally(assignments, account["spend"]),
+        account=account,
+        pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        verdict=verdict,
+        report=REPORT.as_posix(),
+        total=total_sentence(assignments, params, metrics),
+        model=model,
+        against=against,
+    )
     print_summary(summary, new_console())
+
+
+def _registry(params: Params, verdict: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Return what the registry says of the bundle, and why it does not follow the verdict; or why it says nothing."""
+    standing = Standing(params.source.kind, params.clock.iteration, verdict, sentences(verdict)[0], params.gate)
+    try:
+        found = registered(params.registry, bundle_digest(BUNDLE), standing)
+    except InputError as fault:
+        return [str(fault)], ""
+    return registry_lines(params.registry.model, found.version, found.aliases), found.against
 
 
 if __name__ == "__main__":

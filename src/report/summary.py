@@ -36,8 +36,9 @@ class Summary:
         pilot: the sentence about the randomised pilot where there are no decisions; else empty.
         verdict: verdict.json.
         report: where the page is, relative to the project's root.
-        version: the registered version, where known.
         total: the sentence about the expected gain of all assignments; empty without decisions.
+        model: what the registry says of the bundle, line by line; see `registry_lines`.
+        against: why the registry does not follow the verdict, in a sentence; empty where it does.
     """
 
     params: Params
@@ -47,8 +48,9 @@ class Summary:
     pilot: str
     verdict: Mapping[str, Any]
     report: str
-    version: str = ""
     total: str = ""
+    model: Sequence[str] = ("not published",)
+    against: str = ""
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -82,15 +84,24 @@ def _parts(summary: Summary) -> list[RenderableType]:
             _policies(uplift, params),
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
-    parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict))]
+    parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
     parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
     parts += [Text(summary.total)] if summary.total else []
     parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
-    alias = params.registry.alias if summary.verdict["promoted"] else params.registry.challenger
-    version = f" (version {summary.version})" if summary.version else ""
-    model = f"models:/{params.registry.model}@{alias}{version}"
-    return [*parts, _heading("Where things are"), Text(f"report  {summary.report}"), Text(f"model   {model}")]
+    heads = ["model", *[""] * (len(summary.model) - 1)]
+    models = (Text(f"{head:<8}{line}") for head, line in zip(heads, summary.model, strict=True))
+    return [*parts, _heading("Where things are"), Text(f"report  {summary.report}"), *models]
+
+
+def registry_lines(model: str, version: str | None, aliases: Mapping[str, str]) -> list[str]:
+    """Return where the bundle is registered, then every alias there is.
+
+    >>> registry_lines("rapport", "2", {"champion": "1"})
+    ['models:/rapport/2', 'models:/rapport@champion is version 1']
+    """
+    mine = f"models:/{model}/{version}" if version else "not published"
+    return [mine, *(f"models:/{model}@{alias} is version {number}" for alias, number in aliases.items())]
 
 
 def _heading(text: str) -> Text:

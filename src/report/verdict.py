@@ -47,8 +47,12 @@ def verdict_page(verdict: Mapping[str, Any]) -> VerdictPage:
     )
 
 
-def sentences(verdict: Mapping[str, Any]) -> list[str]:
+def sentences(verdict: Mapping[str, Any], against: str = "") -> list[str]:
     """Return the verdict, then what stands against it, one sentence each.
+
+    Args:
+        verdict: verdict.json.
+        against: why the registry does not follow it; empty where it does, or was not asked.
 
     >>> sentences({"outcome": "no_policy", "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}})
     ['Champion without a comparison: neither it nor the champion before knows the effect of an arm.']
@@ -56,7 +60,8 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
     reasons = {CHAMPION: verdict.get("champion_reason", "")}
     lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, ""), verdict["params"]["unsupported"])
                for name in verdict["unbeaten"]]  # fmt: skip
-    return [_headline(verdict), *lacking, *([_PROPOSALS] if verdict["outcome"] == "no_proof" else [])]
+    last = against or (_PROPOSALS if verdict["outcome"] == "no_proof" else "")
+    return [_headline(verdict), *lacking, *([last] if last else [])]
 
 
 def _rows(verdict: Mapping[str, Any]) -> list[RivalRow]:
@@ -77,8 +82,8 @@ def _headline(verdict: Mapping[str, Any]) -> str:
     if outcome == "proof":
         return f"Promoted: {_shown(verdict['rivals'])} ({_level(verdict)})."
     if not unbeaten:
-        return "No proof, the champion stays: there are no decisions to judge by."
-    return f"No proof, the champion stays: not shown to be worth more than {unbeaten} ({_level(verdict)})."
+        return "No proof, the gate keeps the champion: there are no decisions to judge by."
+    return f"No proof, the gate keeps the champion: not shown to be worth more than {unbeaten} ({_level(verdict)})."
 
 
 def _shown(rivals: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..contracts.errors import InputError
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -30,7 +32,11 @@ def tracking_uri(root: Path | None = None) -> str:
 
 @contextmanager
 def connected() -> Iterator["MlflowClient"]:
-    """Yield a client of the tracking store; a new SQLite store is created once, under a lock."""
+    """Yield a client of the tracking store; a new SQLite store is created once, under a lock.
+
+    Raises:
+        InputError: the store does not answer.
+    """
     for name, setting in _QUIET_AND_BOUNDED.items():
         os.environ.setdefault(name, setting)
     with warnings.catch_warnings():
@@ -43,5 +49,9 @@ def connected() -> Iterator["MlflowClient"]:
         with Path(".mlflow.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             client = mlflow.MlflowClient()
-            client.search_experiments(max_results=1)
+            try:
+                client.search_experiments(max_results=1)
+            except mlflow.exceptions.MlflowException as fault:
+                raise InputError("MLFLOW_TRACKING_URI", f"a tracking store at {tracking_uri()}", str(fault)[:300],
+                                 "start the server, or correct the address") from None  # fmt: skip
         yield client

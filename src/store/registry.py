@@ -21,9 +21,25 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION, LOOK_KEY = (
-    f"rapport.{name}" for name in ("model_digest", "source", "iteration", "verdict", "champion", "look_key")
+DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION, LOOK_KEY, PROMOTED_BY = (
+    f"rapport.{name}"
+    for name in ("model_digest", "source", "iteration", "verdict", "champion", "look_key", "promoted_by")
 )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the registry says of a bundle.
+
+    Attributes:
+        version: its version; None where it is not registered.
+        aliases: the version that each alias of the model names, in the order of the aliases.
+        against: in a sentence, where the champion is another than the gate's verdict alone would have; else empty.
+    """
+
+    version: str | None
+    aliases: Mapping[str, str]
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,20 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
         return None if champion is None else champion.tags[DIGEST], _looks(client, registry, versions, source)
 
 
+def registered(registry: Registry, digest: str, standing: Standing) -> Registered:
+    """Return what the registry says of a bundle and its verdict; without a store, nothing."""
+    if _no_store_yet():
+        return Registered(None, {})
+    with connected() as client:
+        versions = _versions(client, registry)
+        if not versions:
+            return Registered(None, {})
+        aliases = client.get_registered_model(registry.model).aliases
+        told = {name: str(aliases[name]) for name in sorted(aliases)}
+        mine = next((str(each.version) for each in versions if each.tags.get(DIGEST) == digest), None)
+        return Registered(mine, told, "" if mine is None else against_verdict(client, registry, mine, standing))
+
+
 def check_verdict(verdict: Mapping[str, Any], digest: str, gate: Gate) -> None:
     """Refuse a verdict on another bundle, or under other params, such as one written before they had all of today's.
 
@@ -121,6 +151,22 @@ def record_standing(client: "MlflowClient", registry: Registry, number: str, run
         if known.get(name) != value:
             client.set_model_version_tag(registry.model, number, name, value)
             client.set_tag(run_id, name, value)
+
+
+def against_verdict(client: "MlflowClient", registry: Registry, number: str, standing: Standing,
+                    by_hand: bool = False) -> str:  # fmt: skip
+    """Return in a sentence why the champion's alias does not follow the verdict on a version; "" if it does.
+
+    Args:
+        by_hand: people make it champion just now.
+    """
+    if standing.verdict["promoted"]:
+        return "" if by_hand else passed_by(client, registry, number, standing)
+    if not by_hand and str(client.get_registered_model(registry.model).aliases.get(registry.alias)) != number:
+        return ""
+    by_hand = PROMOTED_BY in client.get_model_version(registry.model, number).tags
+    whose = "by people's word (`rapport publish --promote`)" if by_hand else "by an earlier verdict"
+    return f"Version {number} is champion all the same, {whose}."
 
 
 def passed_by(client: "MlflowClient", registry: Registry, number: str, standing: Standing) -> str:

@@ -21,7 +21,15 @@ from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
 from .connection import connected, tracking_uri
-from .registry import DIGEST, Standing, check_standing, passed_by, point_aliases, record_standing
+from .registry import (
+    DIGEST,
+    PROMOTED_BY,
+    Standing,
+    against_verdict,
+    check_standing,
+    point_aliases,
+    record_standing,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -80,13 +88,13 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         else:
             number, run_id = _log(client, bundle, record, example, registry)
         if by_hand:
-            client.set_model_version_tag(registry.model, str(number), "rapport.promoted_by", "hand")
+            client.set_model_version_tag(registry.model, str(number), PROMOTED_BY, "hand")
         check_standing(client, registry, record.digest, record.standing)  # logging took its time
-        promoted = record.standing.verdict["promoted"]
-        passed = passed_by(client, registry, str(number), record.standing) if promoted and not by_hand else ""
-        told = replace(record.standing, reason=f"{record.standing.reason} {passed}".strip())
+        against = against_verdict(client, registry, str(number), record.standing, by_hand)
+        told = replace(record.standing, reason=f"{record.standing.reason} {against}".strip())
         record_standing(client, registry, str(number), str(run_id), told)
-        alias = point_aliases(client, registry, str(number), by_hand or (promoted and not passed))
+        promoted = record.standing.verdict["promoted"] and not against
+        alias = point_aliases(client, registry, str(number), by_hand or promoted)
         return Published(registry.model, str(number), alias, str(run_id), tracking_uri(), not found, told.reason)
 
 

@@ -1,8 +1,10 @@
 """The registered bundle: found again by its digest, and the same answers where the project is not installed."""
 
+import io
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from rapport.store.project import (
     overlay_params,
 )
 from rapport.store.tracking import Published
+from rapport.summary import main as summarise
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
 
@@ -91,6 +94,15 @@ def aliases(project: Path) -> dict[str, str]:
         return {name: str(number) for name, number in client.get_registered_model("rapport").aliases.items()}
 
 
+def told_by_the_summary(project: Path) -> list[str]:
+    """The lines of the summary that tell of gate and registry."""
+    with inside(project), redirect_stdout(io.StringIO()) as into:
+        summarise()
+    text = into.getvalue()
+    gate, places = text.partition("\nGate")[2].partition("\nAssignments")[0], text.partition("\nWhere things are")[2]
+    return [line.strip() for line in f"{gate}{places}".splitlines()]
+
+
 def test_a_challenger_without_proof_leaves_the_champion_in_place(project: Path) -> None:
     first = bundle_digest(project / BUNDLE)
     found = settle(project, 2)
@@ -107,6 +119,10 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(project: Path) 
     assert tags["rapport.data.out_of_fold"] == file_digest(project / OUT_OF_FOLD / "uplift.parquet")
     assert tags["rapport.champion"] == first
     assert run.metrics["gate.rivals.nobody.bound"] == verdict["rivals"]["nobody"]["bound"]
+    told = told_by_the_summary(project)
+    assert told[-3:] == ["model   models:/rapport/2", "models:/rapport@challenger is version 2",
+                         "models:/rapport@champion is version 1"]  # fmt: skip
+    assert any(line.startswith("The assignments of this run are the challenger's proposals") for line in told)
 
     again = settle(project, 2)  # the same iteration again: same champion, same look, nothing new
     assert (again.new, again.alias, read_json(project / VERDICT)) == (False, "challenger", verdict)
@@ -124,9 +140,17 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(project: Path) 
         assert client.get_model_version("rapport", "2").tags["rapport.look"] == "2"
 
     with inside(project):
-        assert publish_run(load_params(), by_hand=True).alias == "champion"
-        assert publish_run(load_params()).alias == "champion"  # people's word stands
+        by_hand = publish_run(load_params(), by_hand=True)
+        again = publish_run(load_params())  # people's word stands, and the story with it
+    assert (by_hand.alias, again.alias, again.reason) == ("champion", "champion", by_hand.reason)
+    all_the_same = "Version 2 is champion all the same, by people's word (`rapport publish --promote`)."
+    assert again.reason.startswith("No proof, the gate keeps the champion: ")
+    assert again.reason.endswith(all_the_same)
     assert aliases(project) == {"champion": "2"}
+    told = told_by_the_summary(project)
+    assert told[-2:] == ["model   models:/rapport/2", "models:/rapport@champion is version 2"]
+    assert all_the_same in told
+    assert not any("challenger" in line for line in told)
     with inside(project):
         assert challenge(load_params()) == first  # what iteration 2 has to beat is what decided before it
     settle(project, 3)
@@ -142,6 +166,7 @@ def test_another_bundle_of_the_champions_iteration_is_a_challenger(project: Path
     assert read_json(project / VERDICT)["promoted"]  # against no champion, as the first one of this iteration was
     assert (found.version, found.alias) == ("2", "challenger")
     assert "The champion stays: version 1, of iteration 1," in found.reason
+    assert "The champion stays: version 1, of iteration 1," in " ".join(told_by_the_summary(project))
     with inside(project), connected() as client:
         tags = client.get_model_version("rapport", "2").tags
         assert tags["rapport.reason"] == client.get_run(found.run_id).data.tags["rapport.reason"] == found.reason

@@ -37,10 +37,24 @@ def test_a_missing_input_is_named_and_the_old_page_stays(project):
     assert (project / REPORT).read_bytes() == first
 
 
-def test_summary_prints_policy_arms_and_places(project, capsys):
-    summarise(version="3")
+def test_summary_prints_policy_arms_and_places(project, capsys, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (project / "mlflow.db").unlink(missing_ok=True)
+    summarise()
     text = capsys.readouterr().out
     policies = ("nobody", "best single arm", "random", "risk ranking", "response ranking")
-    for told in ("AUC", *policies, "personal_support", "reasons: ", "models:/rapport@champion (version 3)"):
+    for told in ("AUC", *policies, "personal_support", "reasons: "):
         assert told in text
+    assert text.endswith("model   not published\n")
+    assert not (project / "mlflow.db").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
+def test_summary_prints_all_else_where_the_registry_does_not_answer(project, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    summarise()
+    text = capsys.readouterr().out
+    assert "nobody" in text
+    assert "model   MLFLOW_TRACKING_URI: expected a tracking store at http://127.0.0.1:9; got" in text
     assert f"report  {REPORT.as_posix()}\n" in text

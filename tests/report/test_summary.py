@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rapport.report.assigned import tally
-from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summary
+from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summary, registry_lines
 
 VERDICT = {"outcome": "no_policy", "promoted": True, "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}}
 
@@ -17,7 +17,8 @@ VERDICT = {"outcome": "no_policy", "promoted": True, "look": 1, "level": 0.025, 
 @pytest.fixture
 def summary(params, metrics, assignments, account):
     tallies, total = tally(assignments, account["spend"]), "The expected gains add up to 4."
-    return Summary(params, metrics, tallies, account, "", VERDICT, "data/report/report.html", "7", total)
+    model = registry_lines("rapport", "7", {"champion": "6"})
+    return Summary(params, metrics, tallies, account, "", VERDICT, "data/report/report.html", total, model)
 
 
 def printed(summary, terminal=False):
@@ -50,7 +51,8 @@ def test_it_tells_the_run(summary):
         "reasons: best gain 2, no gain 2, explore 1, holdout 1",
         "The expected gains add up to 4.",
         "report data/report/report.html",
-        "model models:/rapport@champion (version 7)",
+        "model models:/rapport/7",
+        "models:/rapport@champion is version 6",
     ):
         assert told in found
 
@@ -61,10 +63,13 @@ def test_without_decisions_it_tells_the_pilot(summary, metrics):
         summary.params, {"churn": metrics["churn"]}, summary.tallies, summary.account, pilot, VERDICT, summary.report
     )
     assert f"{pilot}." in lines(without)
-    assert "model models:/rapport@champion" in lines(without)
+    assert lines(without)[-1] == "model not published"
     unproven = replace(without, verdict={**VERDICT, "outcome": "no_proof", "promoted": False})
-    assert "model models:/rapport@challenger" in lines(unproven)
-    assert "No proof, the champion stays: there are no decisions to judge by." in lines(unproven)
+    assert "No proof, the gate keeps the champion: there are no decisions to judge by." in lines(unproven)
+    assert any("challenger's proposals" in line for line in lines(unproven))
+    by_hand = lines(replace(unproven, against="Version 7 is champion all the same."))
+    assert "Version 7 is champion all the same." in by_hand
+    assert not any("challenger" in line for line in by_hand)
     assert not any("nobody" in line for line in lines(without))
 
 

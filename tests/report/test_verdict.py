@@ -36,7 +36,7 @@ def test_each_outcome_in_words():
     assert sentences(proof) == ["Promoted: shown to be worth more than every rival (look 1, one-sided error 2.50 %)."]
     none = judged({"nobody": UNCLEAR, "best_single_arm": WORSE, "champion": Evidence.none()})
     assert sentences(none) == [
-        "No proof, the champion stays: not shown to be worth more than nobody, best single arm or champion "
+        "No proof, the gate keeps the champion: not shown to be worth more than nobody, best single arm or champion "
         "(look 1, one-sided error 2.50 %).",
         "Against nobody: 1,000 per 1,000, at least -960; 1,000 decisions show gains from 2,802, and 9,470 more are "
         "needed for a gain as large as seen.",
@@ -50,7 +50,7 @@ def test_each_outcome_in_words():
     )
     assert "worth more than every rival" in sentences(judged({"nobody": CLEAR}, None))[0]
     assert sentences(document(without_policy(True, 1, Gate()))) == [
-        "No proof, the champion stays: there are no decisions to judge by.",
+        "No proof, the gate keeps the champion: there are no decisions to judge by.",
         PROPOSALS,
     ]
 
@@ -106,7 +106,7 @@ def test_rows_by_hand():
 def test_the_page_shows_the_verdict_and_its_digests(finished):
     verdict = judged({"nobody": CLEAR, "champion": UNCLEAR})
     page = render_page(replace(finished, verdict=verdict_page(verdict)))
-    for told in ("No proof, the champion stays", "<code>abc</code>", "<code>def</code>", "<code>123</code>", "9,470"):
+    for told in ("the gate keeps the champion", "<code>abc</code>", "<code>def</code>", "<code>123</code>", "9,470"):
         assert told in page
     assert "May it become champion" not in render_page(finished)
 
