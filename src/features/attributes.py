@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 
 import pandas as pd
 
+from ..contracts.columns import check_columns
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.rules import condition_columns, rule_columns
@@ -20,16 +21,12 @@ def attributes(stakeholders: pd.DataFrame, params: Params, taken: Set[str]) -> p
     An attribute whose name is a key's or another feature's is called `attribute_<name>`.
 
     Raises:
-        ParamsError: `exclude` or `audit_only` names no column, so that a misspelt one would become a feature.
-        ParamsError: or a rule names no column.
+        ParamsError: params name no column: a misspelt one, left out, would become a feature.
         InputError: that name is taken too, or it is that of an attribute which deciding reads by its own name.
     """
+    check_columns(stakeholders.columns, params)
+    _refuse_unknown_conditions(set(stakeholders.columns), taken, params)
     named = {*params.features.exclude, *params.features.audit_only}
-    unknown = sorted(named - set(stakeholders.columns))
-    if unknown:
-        where = "params.yaml, features.exclude and features.audit_only"
-        raise ParamsError(where, "columns of stakeholders", repr(unknown[0]), "correct or remove the name")
-    _refuse_unknown_rules(set(stakeholders.columns), taken, params)
     needed = _needed(params) & set(stakeholders.columns)
     left_out = named - needed | {"opted_out", "since", "stakeholder_id"}
     kept = stakeholders.drop(columns=left_out & set(stakeholders.columns))
@@ -71,16 +68,13 @@ def _needed(params: Params) -> set[str]:
     return {"kind", *rule_columns(*rules), *condition_columns(*rules)}
 
 
-def _refuse_unknown_rules(columns: Set[str], features: Set[str], params: Params) -> None:
-    """Refuse rules of columns that do not exist.
+def _refuse_unknown_conditions(columns: Set[str], features: Set[str], params: Params) -> None:
+    """Refuse conditions of attributes or features that do not exist.
 
     Raises:
         ParamsError: names the rule.
     """
     known = columns - {"since", "stakeholder_id"}
-    for name, key in rule_columns(params.interventions, params.decision).items():
-        if name not in known:
-            raise ParamsError(f"params.yaml, {key}", "a column of stakeholders", repr(name), "correct the name")
     for name, key in condition_columns(params.interventions, params.decision).items():
         if name not in known | features:
             expected = "names of attributes or features (`rapport features` lists them)"

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..contracts.cells import Origin
+from ..contracts.columns import check_columns
 from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
@@ -62,12 +63,13 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
 
     Args:
         raw: what the source gave.
-        params: clock and catalogue of arms.
+        params: clock, catalogue of arms, and the columns that any section names.
         ledger: (decisions, events) of each partition, oldest first, with the contract's columns.
 
     Raises:
         InputError: a table breaks the contract, an id is used twice, nobody's events are left, a stakeholder has two
-            decisions at one instant, or nothing became known within one horizon before `clock.as_of`.
+            decisions at one instant, nothing became known within one horizon before `clock.as_of`, or params name no
+            column (ParamsError).
     """
     if isinstance(raw.events, Pieces):
         try:
@@ -80,6 +82,7 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
 def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledger: Sequence[LedgerPart]) -> Intake:
     arms = params.interventions.names
     stakeholders = canonical_stakeholders(raw.stakeholders, raw.origin("stakeholders"))
+    check_columns(stakeholders.columns, params)
     stakeholders = stakeholders.sort_values("stakeholder_id", ignore_index=True)
     log = _all_events(raw, events, stakeholders["stakeholder_id"], ledger)
     decisions = _all_decisions(raw, ledger, arms)

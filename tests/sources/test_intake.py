@@ -48,6 +48,15 @@ def same(one: Intake, other: Intake) -> None:
         pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
 
 
+def test_a_column_that_params_misspell_is_refused_before_anything_is_made_of_it() -> None:
+    asked = params().model_dump() | {"features": {"audit_only": ["kind"]}}
+    assert not take_in(tables(), parse_params(asked)).stakeholders.empty
+    asked["features"]["audit_only"] = ["gender"]
+    with pytest.raises(ParamsError, match=r"params\.yaml, features\.audit_only: expected a column of stakeholders "
+                       r"\(stakeholder_id, kind, since, opted_out\); got 'gender'"):  # fmt: skip
+        take_in(tables(), parse_params(asked))
+
+
 def test_tables_come_out_sorted_and_counted() -> None:
     got = take_in(tables(), params())
     assert got.stakeholders["stakeholder_id"].tolist() == ["a", "b"]
