@@ -45,8 +45,10 @@ def main() -> None:
             "out_of_fold": file_digest(OUT_OF_FOLD / "uplift.parquet"),
         },
     }
+    spent = spends_error(document)
+    document = {**document, "spends_error": spent}
     write_json(VERDICT, document)
-    if spends_error(document):
+    if spent:
         note_look(params.source.kind, key)
     say(sentences(document)[0])
 

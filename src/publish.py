@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .contracts.params import Params
-from .report.verdict import sentences
+from .report.verdict import checked_verdict, sentences
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
 from .store.documents import read_json
@@ -34,8 +34,8 @@ def main(
 
 def publish_run(params: Params, by_hand: bool = False) -> Published:
     """Publish the run whose files lie in the project; `by_hand`: as champion, whatever the gate's verdict."""
-    verdict, digest = read_json(VERDICT), read_bundle(BUNDLE).digest
-    check_verdict(verdict, digest, params.gate)  # before it is put into words, which an old one may lack
+    verdict, digest = checked_verdict(read_json(VERDICT), str(VERDICT)), read_bundle(BUNDLE).digest
+    check_verdict(verdict, digest, params.gate)
     metrics = {**read_json(EVALUATION / "metrics.json"), "gate": verdict}
     record = Record(
         digest=digest,

@@ -15,7 +15,7 @@ from .report.features import gain_shares
 from .report.judged import alarms, judged_tables
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
-from .report.verdict import verdict_page
+from .report.verdict import checked_verdict, verdict_page
 from .report.what_if import plan_page
 from .store.atomic import write_text
 from .store.bundle import read_bundle
@@ -73,7 +73,7 @@ def finished_run() -> FinishedRun:
                          average_drivers(bundle, population), meanings),
         judged=judged_tables(metrics, read_json(EVALUATION / "groups.json"), change, bundle.params.evaluation),
         alarms=alarms(change, bundle.params.evaluation),
-        verdict=verdict_page(read_json(VERDICT)),
+        verdict=verdict_page(checked_verdict(read_json(VERDICT), str(VERDICT))),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from .evaluation.pilot import pilot_message
 from .report.assigned import tally
 from .report.findings import total_sentence
 from .report.summary import Summary, new_console, print_summary, registry_lines
-from .report.verdict import sentences
+from .report.verdict import checked_verdict, sentences
 from .store.bundle import bundle_digest
 from .store.console import new_app, run
 from .store.documents import read_json
@@ -26,7 +26,7 @@ app = new_app("Print what the finished run is worth, what it assigns, and where 
 @app.command()
 def main() -> None:
     """Read the run's files, ask the registry, and print."""
-    params, verdict = load_params(), read_json(VERDICT)
+    params, verdict = load_params(), checked_verdict(read_json(VERDICT), str(VERDICT))
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
     account = read_json(RULES)
     model, against = _registry(params, verdict)

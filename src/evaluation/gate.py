@@ -51,7 +51,9 @@ class Comparison:
 
     @property
     def rows_short(self) -> int | None:
-        """Rows needed beyond those at hand; None where no number would do."""
+        """Rows that proof lacks, 0 where there is proof; None where no number would do."""
+        if self.proven:
+            return 0
         return None if self.rows_needed is None else max(0, self.rows_needed - self.gain.n)
 
 

@@ -1,10 +1,13 @@
 """The gate's verdict in sentences and rows, for page and terminal alike; gains are per 1,000 stakeholders."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from ..contracts.errors import ArtifactError
+from ..contracts.params import Gate
 from ..evaluation.evidence import LEAST_STAKEHOLDERS
+from ..evaluation.gate import Comparison, Verdict
 from ..evaluation.policies import CHAMPION
 from .findings import PER
 from .formats import NOTHING, interval, number, percent, words
@@ -26,7 +29,7 @@ class RivalRow:
 
 @dataclass(frozen=True)
 class VerdictPage:
-    """The verdict as the page shows it: sentences, rows, look with level, power, margin, and the digests behind it."""
+    """The verdict as the page shows it: sentences, rows, what its bounds allow for, power, margin, digests."""
 
     sentences: list[str]
     rows: list[RivalRow]
@@ -38,13 +41,35 @@ class VerdictPage:
     data: Mapping[str, str]
 
 
+_DOCUMENT = {each.name for each in fields(Verdict)} | {
+    "bundle", "champion", "champion_reason", "data", "look_key", "params", "refresh", "spends_error",
+}  # fmt: skip
+_RIVAL = {"rows_short", *(each.name for each in fields(Comparison))}
+
+
+def checked_verdict(verdict: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return verdict.json if it holds all that is told of one today, as that of an older rapport may not.
+
+    Raises:
+        ArtifactError: it lacks something.
+    """
+    found = {"": (verdict, _DOCUMENT), "params.": (verdict.get("params"), set(Gate.model_fields))}
+    found |= {f"rivals.{name}.": (each, _RIVAL) for name, each in verdict.get("rivals", {}).items()}
+    lacking = sorted(f"{place}{name}" for place, (part, expected) in found.items() if part is not None
+                     for name in expected - part.keys())  # fmt: skip
+    if lacking:
+        raise ArtifactError(where, "a verdict of today's gate", f"one without {', '.join(lacking)}",
+                            "run `dvc repro`, whose stage gate judges anew")  # fmt: skip
+    return verdict
+
+
 def verdict_page(verdict: Mapping[str, Any]) -> VerdictPage:
     """Return what the page shows of verdict.json."""
     margin = max((found["margin"] for found in verdict["rivals"].values()), default=0.0)
     digests = (verdict["bundle"], verdict["champion"], verdict["data"])
-    return VerdictPage(
-        sentences(verdict), _rows(verdict), _level(verdict), verdict["params"]["power"], margin, *digests
-    )
+    allows = "allows for all the looks taken so far" if verdict["spends_error"] else "counts as no look"
+    level = f"{allows} ({_level(verdict)})"
+    return VerdictPage(sentences(verdict), _rows(verdict), level, verdict["params"]["power"], margin, *digests)
 
 
 def sentences(verdict: Mapping[str, Any], against: str = "") -> list[str]:
@@ -69,7 +94,8 @@ def _rows(verdict: Mapping[str, Any]) -> list[RivalRow]:
 
 
 def _level(verdict: Mapping[str, Any]) -> str:
-    return f"look {verdict['look']}, one-sided error {percent(verdict['level'], 2)}"
+    error = f"one-sided error {percent(verdict['level'], 2)}"
+    return f"look {verdict['look']}, {error}" if verdict["spends_error"] else f"{error}, of which none is spent"
 
 
 def _headline(verdict: Mapping[str, Any]) -> str:

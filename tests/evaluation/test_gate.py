@@ -36,6 +36,8 @@ def test_a_comparison_by_hand():
     assert found.proven
     assert found.detectable == pytest.approx(2.801585, abs=1e-6)
     assert (found.rows_needed, found.rows_short) == (88, 0)  # 100 · (2.801585 / 3)² = 87.2
+    just = compare(gain(2.0, 1.0, 100), 0.0, 1, GATE)  # proven, though again as likely as not
+    assert (just.proven, just.rows_needed, just.rows_short) == (True, 197, 0)
     later = compare(gain(2.0, 1.0, 100), 0.0, 2, GATE)
     assert later.bound == pytest.approx(2 - 2.393980, abs=1e-6)
     assert not later.proven

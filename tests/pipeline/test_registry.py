@@ -194,7 +194,7 @@ def test_a_verdict_of_an_older_rapport_is_refused_in_a_sentence(project: Path) -
             del each["unsupported"]
         write_json(VERDICT, {name: value for name, value in old.items() if name != "look_key"})
         with pytest.raises(
-            ArtifactError, match=r"expected a verdict under params.yaml, gate: .*unsupported.*dvc repro"
+            ArtifactError, match=r"got one without look_key, params.unsupported, .*rivals.nobody.unsupported.*dvc repro"
         ):
             publish_run(load_params())
 

@@ -6,7 +6,8 @@ import pytest
 
 from rapport.contracts.errors import ArtifactError
 from rapport.render import main as render
-from rapport.store.project import REPORT
+from rapport.store.documents import read_json, write_json
+from rapport.store.project import REPORT, VERDICT
 from rapport.summary import main as summarise
 
 
@@ -47,6 +48,18 @@ def test_summary_prints_policy_arms_and_places(project, capsys, monkeypatch):
         assert told in text
     assert text.endswith("model   not published\n")
     assert not (project / "mlflow.db").exists()
+
+
+def test_summary_refuses_a_verdict_of_an_older_rapport(project, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (project / "mlflow.db").unlink(missing_ok=True)
+    verdict = read_json(VERDICT)
+    write_json(VERDICT, {key: value for key, value in verdict.items() if key not in ("params", "bundle")})
+    with pytest.raises(ArtifactError, match=r"data/gate/verdict.json: expected a verdict of today's gate; got one "
+                       r"without bundle, params\. To mend it: run `dvc repro`"):  # fmt: skip
+        summarise()
+    write_json(VERDICT, verdict)
+    summarise()
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own

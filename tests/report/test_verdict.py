@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import judge, without_policy
 from rapport.report.page import render_page
-from rapport.report.verdict import sentences, verdict_page
+from rapport.report.verdict import checked_verdict, sentences, verdict_page
 
 
 def ahead(value, stakeholders=200.0, unsupported=0.0):
@@ -23,8 +24,9 @@ PROPOSALS = "The assignments of this run are the challenger's proposals; those o
 
 
 def document(verdict):
-    return {**verdict.as_dict(), "bundle": "abc", "champion": "def", "refresh": False,
-            "params": Gate().model_dump(), "data": {"decisions": "123", "out_of_fold": "456"}}  # fmt: skip
+    return {**verdict.as_dict(), "bundle": "abc", "champion": "def", "champion_reason": "", "refresh": False,
+            "params": Gate().model_dump(), "look_key": "789", "spends_error": verdict.outcome in ("proof", "no_proof"),
+            "data": {"decisions": "123", "out_of_fold": "456"}}  # fmt: skip
 
 
 def judged(gains, champion="champion", margin=0.0):
@@ -45,8 +47,9 @@ def test_each_outcome_in_words():
         "Against champion: no decision by which to compare that neither has learned from.",
         PROPOSALS,
     ]
-    assert sentences(judged({"nobody": UNCLEAR}, None))[0].startswith(
-        "First champion, there being none to keep: not shown to be worth more than nobody (look 1"
+    assert sentences(judged({"nobody": UNCLEAR}, None))[0] == (
+        "First champion, there being none to keep: not shown to be worth more than nobody (one-sided error 2.50 %, of "
+        "which none is spent)."
     )
     assert "worth more than every rival" in sentences(judged({"nobody": CLEAR}, None))[0]
     assert sentences(document(without_policy(True, 1, Gate()))) == [
@@ -100,7 +103,29 @@ def test_rows_by_hand():
         ("champion", "1,000", "-960 to 2,960", "-960", "yes, margin 1,000", "enough"),
         ("random", "–", "–", "–", "no data", "–"),
     ]
-    assert (page.margin, page.power, page.level) == (1.0, 0.8, "look 1, one-sided error 2.50 %")
+    told = "allows for all the looks taken so far (look 1, one-sided error 2.50 %)"
+    assert (page.margin, page.power, page.level) == (1.0, 0.8, told)
+    first = verdict_page(judged({"nobody": CLEAR}, None)).level
+    assert first == "counts as no look (one-sided error 2.50 %, of which none is spent)"
+
+
+def test_a_champion_that_could_not_be_asked_costs_no_error():
+    mute = judged({"nobody": CLEAR, "champion": Evidence.none()})
+    told = sentences({**mute, "champion_reason": "x: expected y.", "spends_error": False})
+    assert told[0].endswith("worth more than champion (one-sided error 2.50 %, of which none is spent).")
+
+
+def test_a_verdict_without_what_is_told_today_is_refused():
+    whole = judged({"nobody": CLEAR, "champion": UNCLEAR})
+    checked_verdict(whole, "verdict.json")
+    rivals = {name: {key: found[key] for key in ("gain", "margin", "bound", "proven")}
+              for name, found in whole["rivals"].items()}  # fmt: skip
+    old = {key: value for key, value in whole.items() if key not in ("look_key", "params")} | {"rivals": rivals}
+    with pytest.raises(ArtifactError, match=r"^verdict.json: expected a verdict of today's gate; got one without "
+                       r"look_key, params, rivals.champion.detectable, .*run `dvc repro`, whose stage"):  # fmt: skip
+        checked_verdict(old, "verdict.json")
+    with pytest.raises(ArtifactError, match=r"got one without params\.unsupported\."):
+        checked_verdict({**whole, "params": {"error": 0.05, "power": 0.8, "refresh_margin": 0.0}}, "verdict.json")
 
 
 def test_the_page_shows_the_verdict_and_its_digests(finished):
