@@ -39,6 +39,7 @@ class PolicyRow:
         treated: share that gets another arm than the control.
         cost: money per decision.
         effective_rows: rows that the log is worth for this policy (Kish).
+        apart: whether it stands on fewer decisions than all others: those that it has not learned from.
     """
 
     label: str
@@ -51,6 +52,7 @@ class PolicyRow:
     treated: float
     cost: float
     effective_rows: float
+    apart: bool
 
 
 def policy_rows(uplift: Mapping[str, Any], control: str, policy_name: str) -> list[PolicyRow]:
@@ -68,7 +70,7 @@ def policy_rows(uplift: Mapping[str, Any], control: str, policy_name: str) -> li
         rows.append(PolicyRow(
             label, does, ours, found["doubly_robust"], found["snips"], found["ipw"], found["ours_minus_this"],
             1.0 - found["arm_shares"].get(control, 0.0), found["cost_per_decision"],
-            found["overlap"]["effective_rows"],
+            found["overlap"]["effective_rows"], key == CHAMPION and found["doubly_robust"]["n"] > 0,
         ))  # fmt: skip
     return rows
 

@@ -81,7 +81,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
     else:
         parts += [
             _heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),
-            _policies(uplift, params),
+            *_policies(uplift, params),
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
     parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
@@ -124,13 +124,18 @@ def _baseline(row: ChurnBaseline) -> str:
     return f"{row.label} AUC {number(row.auc['value'], 4)}, ours ahead by {ahead}: {row.what}"
 
 
-def _policies(uplift: Mapping[str, Any], params: Params) -> Table:
+def _policies(uplift: Mapping[str, Any], params: Params) -> list[RenderableType]:
+    notes = []
     table = _table("policy", "value", "95 % interval", "ahead of it", "95 % interval", "treated", "cost")
     for row in policy_rows(uplift, params.interventions.control, params.decision.policy):
         ahead = ("", "") if row.ours else (money(row.ahead["value"]), interval(row.ahead))
         cells = [money(row.value["value"]), interval(row.value), *ahead, percent(row.treated), money(row.cost)]
-        table.add_row(Text(row.label), *cells, style="bold" if row.ours else None)
-    return table
+        table.add_row(Text(f"{row.label} *" if row.apart else row.label), *cells, style="bold" if row.ours else None)
+        if row.apart:
+            fresh, all_ = number(row.value["n"]), number(uplift["decisions"])
+            notes.append(f"* on the {fresh} of the {all_} decisions that it has not learned from, its lead too; all "
+                         "others on all.")  # fmt: skip
+    return [table, *map(Text, notes)]
 
 
 def _arms(tallies: Sequence[ArmTally]) -> Table:
