@@ -54,8 +54,10 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
         for each in gains["promises"]
     ]  # fmt: skip
     yield Table("Predicted and realised totals", "What the decisions of each iteration were predicted to gain over "
-                "contacting nobody, by models that never saw them, and what they gained, money.",
-                ("iteration", "predicted", "realised", "95 % interval", "ratio"), promised)  # fmt: skip
+                "contacting nobody, by models that never saw them, and what they gained, money; predicted divided by "
+                "realised: 1 is right, above 1 more was predicted than came; none where the realised total is not "
+                "above 0.",
+                ("iteration", "predicted", "realised", "95 % interval", "predicted / realised"), promised)  # fmt: skip
     spending = gains["cost_curve"]
     if spending["points"]:
         yield _cost_curve(spending)
@@ -77,9 +79,19 @@ def _cost_curve(curve: Mapping[str, Any]) -> Table:
         for each in curve["points"]
     ]  # fmt: skip
     caption = (f"What is gained over nobody, costs not yet paid, as money is spent on everybody's best arm by falling "
-               f"predicted gain per cost, per {PER:,} stakeholders; area under it, in shares of both: "
-               f"{with_interval(curve['area'])}, where 0.5 is spending at random.")  # fmt: skip
+               f"predicted gain per cost, per {PER:,} stakeholders. {_area(curve['area'])}")  # fmt: skip
     return Table("Cost curve", caption, ("of all costs", "spent", "gained", "95 % interval"), rows)
+
+
+def _area(area: Mapping[str, Any]) -> str:
+    """Return the area under a cost curve in a sentence, and why it is undefined, or without an interval, if it is."""
+    if area["value"] is None:
+        return "Shares of the gain, and the area under them, mean nothing, since the gain of all is not above 0."
+    told = f"Area under it, in shares of both: {with_interval(area)}, where 0.5 is spending at random"
+    if area["low"] is None:
+        return (f"{told}; it has no interval, since in some resamples the gain of all is not above 0, and shares of it "
+                "mean nothing.")  # fmt: skip
+    return f"{told}."
 
 
 def group_tables(groups: Mapping[str, Any]) -> Iterator[Table]:

@@ -66,8 +66,26 @@ def test_gains_by_hand():
     assert "0.75 (0.70 to 0.80), where 0.5 is spending at random" in spending.caption
     assert bought.rows == [("2,000", "1,900", "25.0 %", "3,000", "2,000 to 4,000")]
     assert all(len(table.head) == len(table.rows[0]) for table in (ranking, calibration, promised, spending, bought))
+    assert promised.head[-1] == "predicted / realised"
+    assert "1 is right, above 1 more was predicted than came" in promised.caption
     free = {"cost_curve": {**GAINS["cost_curve"], "points": []}, "budgets": [{**GAINS["budgets"][0], "budget": 0.0}]}
     assert len(list(gain_tables({**GAINS, **free}))) == 3
+
+
+def test_what_the_area_of_the_cost_curve_lacks_is_said():
+    def caption(area):
+        curve = {**GAINS["cost_curve"], "area": area}
+        return next(each for each in gain_tables({**GAINS, "cost_curve": curve}) if each.name == "Cost curve").caption
+
+    assert "no interval" not in caption(estimate(0.75, 0.7, 0.8))
+    told = caption(estimate(0.75, None, None))
+    assert told.endswith(
+        "in shares of both: 0.75, where 0.5 is spending at random; it has no interval, since in some resamples the "
+        "gain of all is not above 0, and shares of it mean nothing."
+    )
+    assert caption(estimate(None, None, None)).endswith(
+        "Shares of the gain, and the area under them, mean nothing, since the gain of all is not above 0."
+    )
 
 
 def test_groups_and_proxies_by_hand():
