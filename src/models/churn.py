@@ -94,11 +94,13 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
     if odds is None:
         return constant
     calibrator = choose_calibrator(odds[control], y[control], _later(as_of, fold, control))
-    trees, linear = rows.fit(np.ones(len(y), dtype=bool), training)
     by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
     if not (by_trees or by_linear):
         return constant
-    return ChurnModel(trees if by_trees else None, linear if by_linear else None, calibrator)
+    everyone = np.ones(len(y), dtype=bool)
+    linear, moved = rows.regression(everyone, training) if by_linear or arms.any() else (None, np.zeros(len(y)))
+    trees = rows.trees(everyone, moved, training) if by_trees else None
+    return ChurnModel(trees, linear if by_linear else None, calibrator)
 
 
 def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -117,12 +119,16 @@ class _Rows:
     arm: NDArray[np.int64]
     data: lgb.Dataset
 
-    def fit(self, some: NDArray[np.bool_], training: Training) -> tuple[lgb.Booster, LinearRisk]:
-        """Return trees and regression of some of the rows, mask of shape (n,)."""
-        linear, moved = fit_control_risk(self.X[some], self.y[some], self.arm[some], training)
+    def regression(self, some: NDArray[np.bool_],
+                   training: Training) -> tuple[LinearRisk, NDArray[np.float64]]:  # fmt: skip
+        """Return the regression of some of the rows, mask of shape (n,), and by how much the arm of each moves it."""
+        return fit_control_risk(self.X[some], self.y[some], self.arm[some], training)
+
+    def trees(self, some: NDArray[np.bool_], moved: NDArray[np.float64], training: Training) -> lgb.Booster:
+        """Return trees of some of the rows, which start from what the arm of each moves."""
         start = np.zeros(len(self.y))
         start[some] = moved
-        return grow(self.data, some, self.y, training, "binary", start if self.arm.any() else None), linear
+        return grow(self.data, some, self.y, training, "binary", start if self.arm.any() else None)
 
 
 def _out_of_fold(rows: _Rows, fold: NDArray[np.int64], training: Training) -> NDArray[np.float64] | None:
@@ -133,7 +139,8 @@ def _out_of_fold(rows: _Rows, fold: NDArray[np.int64], training: Training) -> ND
         inside, outside = (fold == k) & (rows.arm == 0), fold != k
         if not 0 < rows.y[outside].sum() < outside.sum():
             return None
-        trees, linear = rows.fit(outside, training)
+        linear, moved = rows.regression(outside, training)
+        trees = rows.trees(outside, moved, training)
         odds[inside, 0] = raw_scores(trees, rows.X[inside], training.threads)
         odds[inside, 1] = linear.log_odds(rows.X[inside])
     return odds

@@ -11,7 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
+from rapport.models import churn
 from rapport.models.boosting import Training, fit_booster, predict
+from rapport.models.calibrators import Calibrator
 from rapport.models.churn import ChurnModel, fit_churn
 from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 
@@ -56,6 +58,45 @@ def test_overconfident_trees_are_corrected() -> None:
     trees = fit_booster(X, churned.astype(float), wild, "binary")
     assert slope_of(predict(trees, X_new, 1)) < 0.5
     assert 0.9 < slope_of(model.predict(X_new, 1)) < 1.5
+
+
+@pytest.mark.parametrize("arms", [1, 2])
+@pytest.mark.parametrize(("weights", "grown", "regressed"), [((1.0, 0.0), 3, 2), ((0.0, 1.0), 2, 3), ((1.0, 1.0), 3, 3),
+                                                             ((0.0, 0.0), 2, 2)])  # fmt: skip
+def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weights, grown, regressed) -> None:
+    """Of two folds each; trees of several arms start from what the regression says each arm moves."""
+    X, churned, _, ids = population(400, 1)
+    arm = np.arange(400) % arms
+    small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
+    whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, None, arm)[0]
+    model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, None, arm)
+    assert counts == {"grow": grown, "fit_control_risk": max(regressed, grown) if arms > 1 else regressed}
+    for part in ("booster", "linear"):
+        found = getattr(model, part)
+        assert (found is None) == (weights[part == "linear"] == 0.0)
+    texts, all_texts = model.as_files(), whole.as_files()
+    if model.booster is not None:
+        assert texts["churn.txt"] == all_texts["churn.txt"]
+    if model.linear is not None:
+        assert texts["churn.json"]["linear"] == all_texts["churn.json"]["linear"]
+
+
+def fit_weighted(monkeypatch, weights, *rows) -> tuple[ChurnModel, dict[str, int]]:
+    """Fit with a blend of given weights, and count what is fitted."""
+    counts = dict.fromkeys(("grow", "fit_control_risk"), 0)
+
+    def counting(name, fit):
+        def counted(*arguments):
+            counts[name] += 1
+            return fit(*arguments)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in counts:
+            patch.setattr(churn, name, counting(name, getattr(churn, name)))
+        patch.setattr(churn, "choose_calibrator", lambda *_: Calibrator("none", weights, 0.0))
+        return fit_churn(*rows), counts
 
 
 @pytest.mark.parametrize("seed", range(8))
