@@ -131,17 +131,17 @@ def rare_log(rng, rows, shape):
 
 def test_an_arm_logged_rarely_is_not_proven_beaten_by_the_luck_of_its_few_rows():
     # 1,000 logs of 1,000 rows, 20 of the champion's arm, payments of skewness 4: no gain, so 2.5 % may be proven;
-    # 99.9 % upper end of the binomial. The normal bound of the clustered standard error is far above it.
+    # 99.9 % upper end of the binomial. The bound of the clustered standard error is far above it.
     rng, draws = np.random.default_rng(72), 1000
     ours, theirs = (np.eye(3)[np.full(1000, at)] for at in (1, 2))
-    proven = normal = 0
+    proven = clustered = 0
     for _ in range(draws):
         found = evidence(rare_log(rng, 1000, 0.25), ours, theirs)
         proven += compare(found, 0.0, 1, Gate()).proven
-        normal += found.gain.low > 0
+        clustered += found.gain.low > 0
     allowed = stats.binom.ppf(0.999, draws, 0.025)
     assert proven <= allowed
-    assert normal > 2 * allowed
+    assert clustered > 2 * allowed
 
 
 def test_no_proof_where_nobody_received_what_the_rival_gives():

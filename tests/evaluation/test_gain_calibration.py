@@ -70,9 +70,9 @@ def test_table_by_hand():
     assert [each.held for each in table] == [True, True]
     assert expected_gain_error(table) == 1.0
     assert json.loads(json.dumps(table[0].as_dict()))["gained"]["n"] == 2
-    far = gain_table(GAINED, PREDICTED + 5, FOUR, bins=2)
+    far = gain_table(GAINED, PREDICTED + 30, FOUR, bins=2)  # of two rows an interval reaches 12.7 standard errors
     assert [each.held for each in far] == [False, False]
-    assert expected_gain_error(far) == 5.0
+    assert expected_gain_error(far) == 30.0
 
 
 def test_unequal_bins_weigh_by_rows_and_equal_predictions_share_one():
@@ -88,10 +88,10 @@ def test_promises_by_hand():
     assert (first.iteration, first.predicted, first.realised.value) == (1, 8.0, 9.0)
     assert (second.iteration, second.predicted, second.realised.value) == (2, 4.0, 3.0)
     assert first.ratio == pytest.approx(8 / 9)
-    # rows 3 and 6: mean 4.5, se 1.5; twice that
+    # rows 3 and 6: mean 4.5, se 1.5, one degree of freedom, t = 12.706; twice that
     assert (first.realised.se, first.realised.n) == (pytest.approx(3.0), 2)
-    assert first.realised.high == pytest.approx(9 + 1.959964 * 3)
-    assert first.realised.low == pytest.approx(9 - 1.959964 * 3)
+    assert first.realised.high == pytest.approx(9 + 12.706205 * 3)
+    assert first.realised.low == pytest.approx(9 - 12.706205 * 3)
     assert json.loads(json.dumps(first.as_dict()))["ratio"] == pytest.approx(8 / 9)
     assert promises(-GAINED, PREDICTED, FOUR, iteration)[0].ratio is None
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from rapport.contracts.draws import clusters
 from rapport.evaluation.bootstrap import resampled
-from rapport.evaluation.estimate import Z95, Estimate, clustered_mean
+from rapport.evaluation.estimate import Estimate, clustered_mean
 from rapport.evaluation.log import LoggedDecisions, effective_sample_size, overlap
 from rapport.evaluation.policy_value import (
     clipped,
@@ -72,7 +72,8 @@ def test_ipw_by_hand():
     result = ipw(six_rows(), SIX_POLICY)
     assert result.value == pytest.approx(4.5)
     assert result.se == pytest.approx(np.sqrt(6 / 5 * 105.5 / 36))
-    assert (result.low, result.high) == pytest.approx((4.5 - Z95 * result.se, 4.5 + Z95 * result.se))
+    t = stats.t.ppf(0.975, 5)  # kurtosis 6 · 3260.4 / 105.5² = 1.76, so 12 / (1.76 − 3/5) = 10.4, at most 5
+    assert (result.low, result.high) == pytest.approx((4.5 - t * result.se, 4.5 + t * result.se))
     assert result.n == 6
 
 
@@ -162,9 +163,9 @@ def test_agrees_with_loops_and_jackknife():
 
 @pytest.fixture(scope="module")
 def simulated():
-    """Estimates on 300 logs: (value, se) per draw for each estimator and each way to be wrong."""
+    """Estimates on 300 logs: (value, se, low, high) per draw for each estimator and each way to be wrong."""
     rng = np.random.default_rng(2024)
-    results: dict[str, list[tuple[float, float]]] = {}
+    results: dict[str, list[tuple[float, ...]]] = {}
     for _ in range(DRAWS):
         x, log = draw(rng)
         nobody = np.eye(3)[np.zeros(len(x), dtype=int)]
@@ -181,12 +182,12 @@ def simulated():
             "rows_as_clusters": doubly_robust(with_(log, cluster=np.arange(len(x))), OURS[x]),
         }
         for name, result in found.items():
-            results.setdefault(name, []).append((result.value, result.se))
-    return {name: np.array(pairs) for name, pairs in results.items()}
+            results.setdefault(name, []).append((result.value, result.se, result.low, result.high))
+    return {name: np.array(found) for name, found in results.items()}
 
 
-def bias_in_se(pairs, truth):
-    return abs(pairs[:, 0].mean() - truth) / (pairs[:, 0].std(ddof=1) / np.sqrt(len(pairs)))
+def bias_in_se(found, truth):
+    return abs(found[:, 0].mean() - truth) / (found[:, 0].std(ddof=1) / np.sqrt(len(found)))
 
 
 @pytest.mark.parametrize("name", ["ipw", "snips", "doubly_robust", "difference", "wrong_mu", "wrong_propensity"])
@@ -200,8 +201,8 @@ def test_the_bias_test_sees_a_bias(simulated):
     assert bias_in_se(simulated["both_wrong"], TRUTH) > 6
 
 
-def covered(pairs, truth):
-    return int((np.abs(pairs[:, 0] - truth) <= Z95 * pairs[:, 1]).sum())
+def covered(found, truth):
+    return int(((found[:, 2] <= truth) & (truth <= found[:, 3])).sum())
 
 
 @pytest.mark.parametrize("name", ["ipw", "snips", "doubly_robust", "difference", "wrong_mu"])

@@ -74,7 +74,7 @@ def test_intervals_of_shares_hold_the_truth_at_the_stated_rate():
         flags, codes = np.repeat((rng.random(60) < 0.08).astype(float), 4), np.repeat(np.arange(60), 4)
         found, plain = clustered_share(flags, codes), clustered_mean(flags, codes)
         hits += found.low <= 0.08 <= found.high
-        normal += plain.low <= 0.08 <= plain.high
+        normal += abs(plain.value - 0.08) <= 1.959964 * plain.se
     low, high = stats.binom.ppf([0.0005, 0.9995], 400, 0.95)
     assert low <= hits <= high
     assert normal < low
