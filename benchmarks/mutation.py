@@ -25,7 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 EVALUATION, TESTS = ROOT / "src" / "evaluation", ROOT / "tests"
 TESTED_BY = {
-    "estimate": ["test_policy_value.py", "test_evidence.py"],
+    "estimate": ["test_estimate.py", "test_policy_value.py", "test_evidence.py"],
+    "held": ["test_held.py", "test_policy_scorecard.py", "test_ruled_policies.py"],
     "log": ["test_policy_value.py", "test_support.py"],
     "limits": ["test_limits.py", "test_ruled_policies.py"],
     "other_people": ["test_other_people.py", "test_staleness.py", "test_proxies.py"],

@@ -13,8 +13,8 @@ from ..models.scores import FloatArray
 from ..policy.limits import Constraints, at_most
 from .baselines import nobody
 from .estimate import Estimate
+from .held import chosen
 from .log import LoggedDecisions
-from .policies import chosen
 from .policy_value import difference
 
 NOTHING = Constraints()  # that holds beside a budget
@@ -54,9 +54,7 @@ def value_per_budget(log: LoggedDecisions, gain: FloatArray, budgets: Sequence[f
     return points
 
 
-def budget_grid(gain: FloatArray, cost: FloatArray, points: int = 10,
-                constraints: Constraints = NOTHING) -> list[float]:  # fmt: skip
-    """Return budgets in equal steps up to what the assignment within the constraints spends, money per decision."""
-    free, _ = chosen(gain, cost, constraints)
-    most = float((free * cost).sum() / len(gain))
+def budget_grid(policy: FloatArray, cost: FloatArray, points: int = 10) -> list[float]:
+    """Return budgets in equal steps up to what a policy spends, money per decision; both of shape (n, k)."""
+    most = float((policy * cost).sum() / len(policy))
     return [most * step / points for step in range(1, points + 1)]

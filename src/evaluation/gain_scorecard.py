@@ -14,7 +14,6 @@ from .budget_curves import budget_grid, value_per_budget
 from .cost_curve import cost_curve, gain_per_cost
 from .gain_calibration import Promise, expected_gain_error, gain_line, gain_table, promises
 from .held import Held
-from .policies import chosen
 from .slices import slices
 from .uplift_ranking import gained_by, ranking_figures
 
@@ -40,9 +39,9 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
     offset, slope = gain_line(gained, predicted, log.cluster)
     table = gain_table(gained, predicted, log.cluster)
     spending = cost_curve(gained + cost, cost, gain_per_cost(predicted + cost, cost), log.cluster, *draws)
-    budgets = budget_grid(held.worth, log.cost, BUDGETS, held.constraints)
+    policy, _ = held.ours
+    budgets = budget_grid(policy, log.cost, BUDGETS)
     points = value_per_budget(log, held.worth, budgets, held.constraints)
-    policy, _ = chosen(held.worth, log.cost, held.constraints)
     return {
         "value_resampled": resampled(log, policy, "doubly_robust", *draws).as_dict(),
         "ranking": {name: each.as_dict() for name, each in figures.items()},
@@ -65,7 +64,7 @@ def group_scorecard(held: Held, attributes: pd.DataFrame, names: tuple[str, ...]
         attributes: groups of the same rows, a column for each attribute.
         names: of the arms.
     """
-    policy, _ = chosen(held.worth, held.log.cost, held.constraints)
+    policy, _ = held.ours
     predicted = predicted_gain(held, policy)
 
     def of(column: pd.Series) -> list[Mapping[str, Any]]:

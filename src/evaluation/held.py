@@ -1,6 +1,7 @@
-"""The logged decisions with their out-of-fold predictions, as arrays under today's rules and costs."""
+"""The logged decisions with their out-of-fold predictions as arrays, under today's rules and costs, and our policy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ from ..contracts.draws import clusters
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Params
 from ..contracts.rules import Interventions
+from ..policy.choose import choose
 from ..policy.constraints import constraints_of
 from ..policy.eligibility import costs, expected_costs
-from ..policy.limits import Constraints
+from ..policy.limits import Constraints, InfeasibleError
 from ..policy.rules import permitted, rules_of
 from .log import LoggedDecisions
 from .support import supported
@@ -44,6 +46,30 @@ class Held:
     churn_risk: Floats
     propensity_logged: NDArray[np.bool_]
     gain: Floats
+
+    @cached_property
+    def ours(self) -> tuple[Floats, list[str]]:
+        """What our policy gives these decisions, and the limits left out; as `chosen` returns them."""
+        return chosen(self.worth, self.log.cost, self.constraints)
+
+
+def chosen(worth: Floats, cost: Floats, constraints: Constraints) -> tuple[Floats, list[str]]:
+    """Return the assignment of highest worth within the limits, one-hot, shape (n, arms).
+
+    The second part names the limits that these rows cannot keep, such as a quota of an arm that hardly anyone in the
+    log may receive; only upper limits hold then.
+    """
+    eye = np.eye(worth.shape[1])
+    try:
+        return eye[choose(worth, cost, constraints).arm], []
+    except InfeasibleError:
+        left_out = [limit.name for limit in constraints.limits if not limit.upper]
+        return eye[choose(worth, cost, upper_limits(constraints)).arm], left_out
+
+
+def upper_limits(constraints: Constraints) -> Constraints:
+    """Return the constraints without quotas and bounds on rates."""
+    return replace(constraints, limits=tuple(limit for limit in constraints.limits if limit.upper))
 
 
 def held_out(rows: pd.DataFrame, decisions: pd.DataFrame, params: Params, population: int) -> Held:

@@ -1,40 +1,18 @@
 """The policies compared on the logged decisions: ours, the baselines within our limits, and the champion's."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from ..models.scores import doubly_robust_scores
-from ..policy.choose import choose
-from ..policy.limits import Constraints, InfeasibleError
 from .baselines import best_single_arm, nobody, random, response_ranking, risk_ranking
-from .held import Floats, Held
+from .held import Floats, Held, upper_limits
 from .limits import cut_to_limits, one_per_household, thinned_to_limits
 
 Ranking = Callable[..., Floats]
 OURS = "rapport"
 CURRENT = "current_policy"
 CHAMPION = "champion"
-
-
-def chosen(worth: Floats, cost: Floats, constraints: Constraints) -> tuple[Floats, list[str]]:
-    """Return the assignment of highest worth within the limits, one-hot, shape (n, arms).
-
-    The second part names the limits that these rows cannot keep, such as a quota of an arm that hardly anyone in the
-    log may receive; only upper limits hold then.
-    """
-    eye = np.eye(worth.shape[1])
-    try:
-        return eye[choose(worth, cost, constraints).arm], []
-    except InfeasibleError:
-        left_out = [limit.name for limit in constraints.limits if not limit.upper]
-        return eye[choose(worth, cost, upper_limits(constraints)).arm], left_out
-
-
-def upper_limits(constraints: Constraints) -> Constraints:
-    """Return the constraints without quotas and bounds on rates."""
-    return replace(constraints, limits=tuple(limit for limit in constraints.limits if limit.upper))
 
 
 def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
@@ -45,7 +23,7 @@ def policies(held: Held) -> tuple[dict[str, Floats], list[str]]:
     """
     log, n = held.log, len(held.log.value)
     scores = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
-    ours, left_out = chosen(held.worth, log.cost, held.constraints)
+    ours, left_out = held.ours
     constraints = upper_limits(held.constraints) if left_out else held.constraints
     treated = int(ours[:, 1:].sum())
     within = held.eligible.copy()

@@ -15,10 +15,10 @@ from ..models.logged import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence
-from .held import Floats, Held
+from .held import Floats, Held, chosen
 from .incumbent import Incumbent
 from .log import LoggedDecisions, Overlap, overlap
-from .policies import CHAMPION, CURRENT, OURS, chosen, policies
+from .policies import CHAMPION, CURRENT, OURS, policies
 from .policy_value import clipped, direct, doubly_robust, ipw, logged_policy, snips, switch
 from .promise import gain_per_treated
 

@@ -20,9 +20,8 @@ from ..policy.constraints import constraints_of
 from ..policy.eligibility import eligible
 from .baselines import nobody
 from .estimate import Estimate
-from .held import Held, worth_of
+from .held import Held, chosen, worth_of
 from .incumbent import Incumbent
-from .policies import chosen
 from .policy_value import difference
 
 MOST_AGES = 3  # earlier policies, the latest of them

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from rapport.evaluation.budget_curves import budget_grid, value_per_budget
+from rapport.evaluation.budget_curves import NOTHING, budget_grid, value_per_budget
+from rapport.evaluation.held import chosen
 from rapport.evaluation.log import LoggedDecisions
 
 GAIN = np.array([[0.0, 4.0, 1.0], [0.0, 2.0, 5.0], [0.0, 3.0, np.nan], [0.0, -1.0, -1.0]])
@@ -32,5 +33,6 @@ def test_by_hand():
 
 
 def test_the_grid_reaches_what_no_budget_spends():
-    assert budget_grid(GAIN, COST, 4) == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert budget_grid(np.minimum(GAIN, 0.0), COST, 2) == [0.0, 0.0]
+    free, nothing = (chosen(gain, COST, NOTHING)[0] for gain in (GAIN, np.minimum(GAIN, 0.0)))
+    assert budget_grid(free, COST, 4) == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert budget_grid(nothing, COST, 2) == [0.0, 0.0]

@@ -11,9 +11,8 @@ from rapport.contracts.params import parse_params
 from rapport.evaluation.bootstrap import resampled
 from rapport.evaluation.cost_curve import cost_curve, gain_per_cost
 from rapport.evaluation.gain_scorecard import BUDGETS, best_arms, gain_scorecard, group_scorecard
-from rapport.evaluation.held import Held
+from rapport.evaluation.held import Held, chosen
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import chosen
 from rapport.evaluation.policy_value import difference, logged_policy
 from rapport.evaluation.uplift_ranking import gained_by, qini
 from rapport.policy.limits import Constraints

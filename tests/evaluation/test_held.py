@@ -1,5 +1,7 @@
 """Decisions as arrays: costs due on success by hand and beside known truth, today's rules, caution, order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from scipy import stats
 
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Params, parse_params
-from rapport.evaluation.held import Held, held_out
+from rapport.evaluation.held import Held, chosen, held_out
 from rapport.evaluation.policy_value import difference, direct, doubly_robust, ipw, logged_policy, snips
+from rapport.policy.choose import Choice, choose
 
 NOBODY, CALL = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 
@@ -128,3 +131,20 @@ def test_other_decisions_than_those_predicted_are_refused() -> None:
     assert len(held_out(rows, decisions, params(), 2).worth) == 2
     with pytest.raises(ArtifactError, match="expected those of the decisions in data/features, in their order"):
         held_out(rows, decisions[::-1].reset_index(drop=True), params(), 2)
+
+
+def test_our_policy_is_solved_once_and_is_that_of_todays_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved = []
+
+    def counted(*problem: object) -> Choice:
+        solved.append(problem)
+        return choose(*problem)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("rapport.evaluation.held.choose", counted)
+    held = by_hand("retained")
+    worth = held.worth.copy()
+    assert held.ours is held.ours
+    assert len(solved) == 1
+    assert held.ours[0].tolist() == chosen(worth, held.log.cost, held.constraints)[0].tolist()
+    worth[:, 1] = np.abs(worth[:, 1]) * np.array([1, -1, 1, -1])
+    assert replace(held, worth=worth).ours[0][:, 1].tolist() == [1, 0, 1, 0]

@@ -9,10 +9,10 @@ import pytest
 from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.gate import judge
-from rapport.evaluation.held import Held
+from rapport.evaluation.held import Held, chosen
 from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, chosen, policies
+from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, policies
 from rapport.evaluation.policy_scorecard import evidence_over_rivals, gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import difference, doubly_robust
 from rapport.policy.limits import Constraints

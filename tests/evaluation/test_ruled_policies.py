@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from rapport.evaluation.budget_curves import budget_grid, value_per_budget
-from rapport.evaluation.held import Held
+from rapport.evaluation.held import Held, chosen
 from rapport.evaluation.limits import one_per_household
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import OURS, policies
@@ -72,8 +72,8 @@ def test_no_policy_gives_a_household_two_arms() -> None:
 
 def test_budgets_buy_within_all_other_limits() -> None:
     few = held(at_most("few", 6, [0, 0, 1]), at_most("calls", 10, [0, 1, 0]))
-    free = budget_grid(few.worth, few.log.cost)
-    within = budget_grid(few.worth, few.log.cost, constraints=few.constraints)
+    free = budget_grid(chosen(few.worth, few.log.cost, Constraints())[0], few.log.cost)
+    within = budget_grid(few.ours[0], few.log.cost)
     assert (free[-1], within[-1]) == (1.0, (10 * 3.0 + 6 * 1.0) / ROWS)
     last = value_per_budget(few.log, few.worth, within, few.constraints)[-1]
     assert (last.treated, last.spend) == (16 / ROWS, within[-1])

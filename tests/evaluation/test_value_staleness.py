@@ -85,12 +85,12 @@ def test_what_was_not_known_when_the_latest_began_is_not_learned_from() -> None:
 
 def test_old_policies_keep_todays_rules_and_limits() -> None:
     held, decisions = world(False)
-    closed = Held(**{**vars(held), "eligible": np.tile([True, False], (3 * EACH, 1))})
+    closed = replace(held, eligible=np.tile([True, False], (3 * EACH, 1)))
     found = value_staleness(closed, decisions, bundle(decisions, params()), 3 * EACH)
     assert [each["gain"]["value"] for each in found[1:]] == [0.0, 0.0]
     few = value_staleness(held, decisions, bundle(decisions, params(budget=30.0)), 3 * EACH)  # 10 of the latest 500
     assert all(abs(each["gain"]["value"]) < 0.6 for each in few)
-    dear = Held(**{**vars(held), "log": replace(held.log, cost=np.tile([0.0, 9.0], (3 * EACH, 1)))})
+    dear = replace(held, log=replace(held.log, cost=np.tile([0.0, 9.0], (3 * EACH, 1))))
     unpaid = value_staleness(dear, decisions, bundle(decisions, params()), 3 * EACH)
     assert [each["gain"]["value"] for each in unpaid[1:]] == [0.0, 0.0]
     held, decisions = world(False, noise=20.0)  # two standard errors of an effect are more than the effect
