@@ -3,6 +3,8 @@
 Run as `python -m rapport.ingest` in the project's root.
 """
 
+import pandas as pd
+
 from .features.engine import open_engine
 from .features.history import codes_of, contacts_received, history_parts, stored
 from .features.occurrences import occurrences
@@ -19,9 +21,15 @@ app = new_app("Check the source's tables and the ledger, and write them in canon
 
 @app.command()
 def main() -> None:
-    """Read the source named in params.yaml and data/ledger, write data/tables."""
+    """Read the source named in params.yaml and data/ledger, write data/tables.
+
+    Partitions of this iteration and of later ones wait until the clock has moved on: what was absorbed since a decision
+    does not change it, so after absorbing nothing but this stage runs again.
+    """
     params = load_params()
-    ledger = [(part.decisions, part.events) for part in read_ledger(params.source.kind)]
+    as_of = pd.Timestamp(params.clock.as_of).tz_localize("UTC")
+    ledger = [(part.decisions, part.events) for part in read_ledger(params.source.kind)
+              if (part.decisions["decided_at"] < as_of).any()]  # fmt: skip
     taken = take_in(read_source(params), params, ledger)
     for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))

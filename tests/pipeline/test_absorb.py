@@ -1,5 +1,6 @@
 """What people did comes back once, checked before it is written; switching the source loses nothing."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import pandas as pd
 import pytest
 
 from projects import inside, make_project
-from rapport import configure, review
+from rapport import configure, ingest, review
 from rapport.absorb import main
 from rapport.contracts.errors import InputError, ParamsError
 from rapport.store.documents import read_json, write_json
 from rapport.store.frames import read_frame, write_frame
 from rapport.store.ledger import read_ledger
-from rapport.store.project import ASSIGNMENTS, load_params
+from rapport.store.project import ASSIGNMENTS, TABLES, load_params, overlay_params
 
 COLUMNS = ["decision_id", "stakeholder_id", "decided_at", "intervention", "propensity", "iteration", "policy"]
 
@@ -59,6 +60,26 @@ def test_a_partition_is_written_once_and_holds_what_was_proposed_decided_and_del
         with pytest.raises(InputError, match="the content absorbed before; got other content"):
             main(Path("decisions.csv"), Path("events.csv"))
         assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
+
+
+def test_what_is_absorbed_waits_for_the_next_decision(decided: Path) -> None:
+    def ingested() -> dict[str, bytes]:
+        ingest.main()
+        return {path.name: path.read_bytes() for path in TABLES.iterdir()}
+
+    with inside(decided):
+        since = pd.read_csv("events.csv")
+        told_too_late = since.assign(occurred_at="2025-03-01")
+        pd.concat([since, told_too_late]).to_csv("events.csv", index=False)
+        before = ingested()
+        main(Path("decisions.csv"), Path("events.csv"))
+        assert ingested() == before
+        assert read_json(TABLES / "counts.json")["ledger_partitions"] == 0
+        overlay_params({"clock.as_of": "2025-06-30", "clock.iteration": 2})
+        ingest.main()
+        counts = read_json(TABLES / "counts.json")
+        assert counts["ledger_partitions"] == 1
+        assert counts["events"] == json.loads(before["counts.json"])["events"] + 2
 
 
 def test_a_partition_from_before_proposals_were_kept_is_read(decided: Path) -> None:
