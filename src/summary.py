@@ -13,11 +13,10 @@ from .report.assigned import tally
 from .report.findings import total_sentence
 from .report.summary import Summary, new_console, print_summary, registry_lines
 from .report.verdict import checked_verdict, sentences
-from .store.bundle import bundle_digest
 from .store.console import new_app, run
 from .store.documents import read_json
 from .store.frames import read_frame
-from .store.project import ASSIGNMENTS, BUNDLE, EVALUATION, REPORT, RULES, VERDICT, load_params
+from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, VERDICT, load_params
 from .store.registry import Standing, registered
 
 app = new_app("Print what the finished run is worth, what it assigns, and where report and model are.")
@@ -46,10 +45,10 @@ def main() -> None:
 
 
 def _registry(params: Params, verdict: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Return what the registry says of the bundle, and why it does not follow the verdict; or why it says nothing."""
+    """Return what the registry says of the bundle that was judged, or why it is silent; and against the verdict."""
     standing = Standing(params.source.kind, params.clock.iteration, verdict, sentences(verdict)[0], params.gate)
     try:
-        found = registered(params.registry, bundle_digest(BUNDLE), standing)
+        found = registered(params.registry, standing)
     except InputError as fault:
         return [str(fault)], ""
     return registry_lines(params.registry.model, found.version, found.aliases), found.against

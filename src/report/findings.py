@@ -65,12 +65,12 @@ def policy_rows(uplift: Mapping[str, Any], control: str, policy_name: str) -> li
     """
     rows = []
     for key, found in uplift["policies"].items():
-        ours = key == OURS
+        ours, decisions = key == OURS, found["doubly_robust"]["n"]
         label, does = (policy_name, "this policy") if ours else (words(key), MEANING_OF_POLICY.get(key, ""))
         rows.append(PolicyRow(
             label, does, ours, found["doubly_robust"], found["snips"], found["ipw"], found["ours_minus_this"],
             1.0 - found["arm_shares"].get(control, 0.0), found["cost_per_decision"],
-            found["overlap"]["effective_rows"], key == CHAMPION and found["doubly_robust"]["n"] > 0,
+            found["overlap"]["effective_rows"], key == CHAMPION and 0 < decisions < uplift["decisions"],
         ))  # fmt: skip
     return rows
 

@@ -95,18 +95,22 @@ def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path
         return None if champion is None else champion.tags[DIGEST], _looks(client, registry, versions, source)
 
 
-def registered(registry: Registry, digest: str, standing: Standing) -> Registered:
-    """Return what the registry says of a bundle and its verdict; without a store, nothing."""
+def registered(registry: Registry, standing: Standing) -> Registered:
+    """Return what the registry says of the bundle that was judged; without a store, nothing.
+
+    Raises:
+        InputError: the store does not answer.
+    """
     if _no_store_yet():
         return Registered(None, {})
     with connected() as client:
-        versions = _versions(client, registry)
+        versions, digest = _versions(client, registry), standing.verdict["bundle"]
         if not versions:
             return Registered(None, {})
         aliases = client.get_registered_model(registry.model).aliases
-        told = {name: str(aliases[name]) for name in sorted(aliases)}
         mine = next((str(each.version) for each in versions if each.tags.get(DIGEST) == digest), None)
-        return Registered(mine, told, "" if mine is None else against_verdict(client, registry, mine, standing))
+        against = "" if mine is None else against_verdict(client, registry, mine, standing)
+        return Registered(mine, {name: str(aliases[name]) for name in sorted(aliases)}, against)
 
 
 def check_verdict(verdict: Mapping[str, Any], digest: str, gate: Gate) -> None:
