@@ -30,7 +30,9 @@ COMMANDS = {
     "loop": "the whole loop on the simulated world",
     "serve": "decide with a registered model",
 }
-PLAIN = ("ingest", "featurize", "measure", "train", "evaluate", "challenge", "gate", "assign", "render")  # no options
+# Those without options.
+PLAIN = ("ingest", "featurize", "measure", "train", "evaluate", "challenge", "gate", "assign", "render",
+         "summary")  # fmt: skip
 MODULES = {"features": "list_features"}  # where the command's name is already a package's
 
 
