@@ -81,7 +81,7 @@ def overlay_params(changes: Mapping[str, Any], path: Path = PARAMS) -> Params:
         place = document
         for section in sections:
             place = place[section]
-        quoted = isinstance(value, str) and isinstance(place[key], ScalarString)
+        quoted = isinstance(value, str) and isinstance(place.get(key), ScalarString)
         place[key] = type(place[key])(value) if quoted else value
     checked = parse_params(document, str(path))
     with replacing(path) as part:

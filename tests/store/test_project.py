@@ -9,6 +9,7 @@ from rapport.sources.adapters import DATASETS, preset_path
 from rapport.store.project import load_params, overlay_params, read_commented
 
 PARAMS = REPOSITORY / "params.yaml"
+SOURCE = next(part for part in PARAMS.read_text(encoding="utf-8").split("\n\n") if part.startswith("source:"))
 
 
 @pytest.fixture
@@ -41,3 +42,11 @@ def test_a_preset_comes_in_as_it_is_written(params: Path, source: str) -> None:
     first = next(at for at, line in enumerate(written) if line.startswith("source:"))
     there = {line.partition(" #")[0] for line in params.read_text(encoding="utf-8").splitlines()}
     assert {line.partition(" #")[0] for line in written[first:]} <= there
+
+
+@pytest.mark.parametrize("section", ["source:\n  kind: files\n", "source: {kind: files}\n"])
+def test_a_key_left_to_its_default_is_added(params: Path, section: str) -> None:
+    params.write_text(PARAMS.read_text(encoding="utf-8").replace(SOURCE, section), encoding="utf-8")
+    assert load_params(params).source.path == "data/raw"
+    overlay_params({"source.path": "exports"}, params)
+    assert (load_params(params).source.kind, load_params(params).source.path) == ("files", "exports")
