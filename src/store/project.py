@@ -9,12 +9,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.representer import RoundTripRepresenter
-from ruamel.yaml.scalarstring import ScalarString
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Params, parse_params
-from .atomic import replacing
+from .atomic import write_text
+from .yaml_text import as_written, with_values
 
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
@@ -60,12 +59,12 @@ def read_yaml(path: Path) -> Any:
 
 def read_commented(path: Path) -> Mapping[str, Any]:
     """Read a YAML mapping with its comments, to be put into another document by `overlay_params`."""
-    document: Mapping[str, Any] = _as_written().load(path)
+    document: Mapping[str, Any] = as_written().load(path)
     return document
 
 
 def overlay_params(changes: Mapping[str, Any], path: Path = PARAMS) -> Params:
-    """Replace keys of params.yaml, all else kept as it is written, and return the result checked.
+    """Replace keys of params.yaml, all else kept as `with_values` says, and return the result checked.
 
     Args:
         changes: new value by dotted key; a section's name replaces the whole section.
@@ -74,32 +73,7 @@ def overlay_params(changes: Mapping[str, Any], path: Path = PARAMS) -> Params:
     Raises:
         ParamsError: the result breaks a bound; the file is as before.
     """
-    yaml = _as_written()
-    document = yaml.load(path)
-    for dotted, value in changes.items():
-        *sections, key = dotted.split(".")
-        place = document
-        for section in sections:
-            place = place[section]
-        quoted = isinstance(value, str) and isinstance(place.get(key), ScalarString)
-        place[key] = type(place[key])(value) if quoted else value
-    checked = parse_params(document, str(path))
-    with replacing(path) as part:
-        yaml.dump(document, part)
+    text = with_values(path.read_bytes().decode(), changes)
+    checked = parse_params(YAML(typ="safe").load(text), str(path))
+    write_text(path, text)
     return checked
-
-
-class _Representer(RoundTripRepresenter):
-    """Writes null as `null`, not as nothing."""
-
-
-_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
-
-
-def _as_written() -> YAML:
-    """Return a reader and writer that keeps comments, quotes and line breaks."""
-    yaml = YAML()
-    yaml.Representer = _Representer
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # no line is broken
-    return yaml

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from projects import REPOSITORY
 from rapport.sources.adapters import DATASETS, preset_path
 from rapport.store.project import load_params, overlay_params, read_commented
+from rapport.store.yaml_text import with_values
 
 PARAMS = REPOSITORY / "params.yaml"
 SOURCE = next(part for part in PARAMS.read_text(encoding="utf-8").split("\n\n") if part.startswith("source:"))
@@ -50,3 +52,67 @@ def test_a_key_left_to_its_default_is_added(params: Path, section: str) -> None:
     assert load_params(params).source.path == "data/raw"
     overlay_params({"source.path": "exports"}, params)
     assert (load_params(params).source.kind, load_params(params).source.path) == ("files", "exports")
+
+
+MINE = """\
+# mine
+clock:
+    as_of: '2025-04-01'   # a quarter
+    horizon_days:
+decision:
+    budget: ~
+    contacts:
+        - {most: 2,
+           days: 30}
+source: {kind: files,
+         path: data/raw}
+limit: &limit 5
+same: *limit
+note: |
+    long
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "old", "new"),
+    [
+        ({"clock.as_of": "2025-06-30"}, "'2025-04-01'", "'2025-06-30'"),
+        ({"clock.as_of": "it's"}, "'2025-04-01'", "'it''s'"),
+        ({"clock.horizon_days": 90}, "horizon_days:", "horizon_days: 90"),
+        ({"decision.budget": 50.0}, "~", "50.0"),
+        ({"source.path": "exports/2025"}, "data/raw", "exports/2025"),
+        ({"source.path": "2025-01-01"}, "data/raw", '"2025-01-01"'),
+        ({"source.path": "a, b: c #d"}, "data/raw", '"a, b: c #d"'),
+        ({"source.path": None}, "data/raw", "null"),
+        ({"source.rows": 3}, "{kind", "{rows: 3, kind"),
+        ({"clock.iteration": 2}, "    as_of", "    iteration: 2\n    as_of"),
+        ({"same": 6}, "*limit", None),
+        ({"note": "short"}, "|\n    long", None),
+        ({"source": {"kind": "simulated"}}, "files", None),
+        ({"gate.power": 0.9}, "", None),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_single_value_moves_nothing_in_a_file_of_another_style(
+    changes: dict[str, object], old: str, new: str | None, newline: str
+) -> None:
+    written = MINE.replace("\n", newline)
+    changed = with_values(written, changes)
+    if new is not None:
+        assert changed == written.replace(old.replace("\n", newline), new.replace("\n", newline), 1)
+    expected = YAML(typ="safe").load(MINE)
+    for dotted, value in changes.items():
+        *section, key = dotted.split(".")
+        (expected.setdefault(section[0], {}) if section else expected)[key] = value
+    assert YAML(typ="safe").load(changed) == expected
+    assert "# mine" in changed
+
+
+def test_what_is_written_anew_keeps_comments_order_and_quotes() -> None:
+    anew = with_values(MINE, {"source": {"kind": "simulated"}})
+    assert [line.partition("  #")[0].rstrip() for line in anew.splitlines()[:4]] == [
+        "# mine", "clock:", "  as_of: '2025-04-01'", "  horizon_days: null"
+    ]  # fmt: skip
+    assert "# a quarter" in anew
+    assert "  budget: null" in anew
+    assert "{most: 2, days: 30}" in anew
