@@ -15,7 +15,7 @@ from .store.console import new_app, run, say
 from .store.documents import read_json
 from .store.frames import read_frame
 from .store.project import BUNDLE, EVALUATION, FEATURES, OUT_OF_FOLD, PARAMS, REPORT, VERDICT, load_params
-from .store.registry import Standing, check_verdict
+from .store.standing import Standing, check_verdict
 from .store.tracking import Published, Record, publish
 
 app = new_app("Publish the bundle: MLflow run, registered version, alias. Idempotent.")

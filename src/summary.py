@@ -17,7 +17,8 @@ from .store.console import new_app, run
 from .store.documents import read_json
 from .store.frames import read_frame
 from .store.project import ASSIGNMENTS, EVALUATION, REPORT, RULES, VERDICT, load_params
-from .store.registry import Standing, registered
+from .store.registry import registered
+from .store.standing import Standing
 
 app = new_app("Print what the finished run is worth, what it assigns, and where report and model are.")
 

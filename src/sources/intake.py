@@ -19,7 +19,7 @@ from ..contracts.errors import InputError, ParamsError
 from ..contracts.params import Params
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
 from ..contracts.time import instant_micros
-from .event_log import PLACE, EventLog, Frames, Told
+from .event_log import PLACE, EventLog, Frames, Settled, Told
 from .files import read_whole
 from .pieces import Pieces, Undecided
 from .raw import RawTables
@@ -105,18 +105,10 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
     counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
-        "events_read": log.read,
-        "events_repeated": settled.repeated,
-        "events_event_id_conflict": len(conflicts),
-        "events_unknown_stakeholder": len(strangers),
-        "events": told.rows,
-        "events_alike_without_id": told.alike,
-        "events_known_before_they_happened": told.early,
-        "events_after_as_of": told.later,
+        **_counts_of_events(log.read, settled),
         "decisions_read": decisions_read,
         "decisions_unknown_stakeholder": len(undecided),
-        "decisions": len(decisions),
-        "decisions_delivered_otherwise": int((decisions["delivered_intervention"] != decisions["intervention"]).sum()),
+        **_counts_of_decisions(decisions),
         "ledger_partitions": len(ledger),
     }
     quarantine = pd.concat([conflicts, strangers, undecided], ignore_index=True)
@@ -124,6 +116,24 @@ def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledge
     decisions = decisions.drop(columns=PLACE)
     decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
     return Intake(stakeholders, settled.parts, told, decisions, quarantine, counts)
+
+
+def _counts_of_events(read: int, settled: Settled) -> dict[str, int]:
+    return {
+        "events_read": read,
+        "events_repeated": settled.repeated,
+        "events_event_id_conflict": len(settled.conflicts),
+        "events_unknown_stakeholder": len(settled.strangers),
+        "events": settled.told.rows,
+        "events_alike_without_id": settled.told.alike,
+        "events_known_before_they_happened": settled.told.early,
+        "events_after_as_of": settled.told.later,
+    }
+
+
+def _counts_of_decisions(decisions: pd.DataFrame) -> dict[str, int]:
+    otherwise = decisions["delivered_intervention"] != decisions["intervention"]
+    return {"decisions": len(decisions), "decisions_delivered_otherwise": int(otherwise.sum())}
 
 
 def _all_events(

@@ -10,21 +10,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..contracts.errors import ArtifactError
-from ..contracts.params import Gate, Registry
+from ..contracts.params import Registry
 from .connection import connected, tracking_uri
 from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of, spends_error
+from .standing import CHAMPION, DIGEST, ITERATION, LOOK_KEY, PROMOTED_BY, SOURCE, VERDICT, Standing, check_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-
-DIGEST, SOURCE, ITERATION, VERDICT, CHAMPION, LOOK_KEY, PROMOTED_BY = (
-    f"rapport.{name}"
-    for name in ("model_digest", "source", "iteration", "verdict", "champion", "look_key", "promoted_by")
-)
 
 
 @dataclass(frozen=True)
@@ -40,40 +36,6 @@ class Registered:
     version: str | None
     aliases: Mapping[str, str]
     against: str = ""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Whose bundle it is, and the gate's verdict on it.
-
-    Attributes:
-        source, iteration: of the run.
-        verdict: verdict.json.
-        reason: the verdict in a sentence.
-        gate: what params ask of a challenger today.
-    """
-
-    source: str
-    iteration: int
-    verdict: Mapping[str, Any]
-    reason: str
-    gate: Gate
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Return the tags of run and version."""
-        data = {f"rapport.data.{name}": digest for name, digest in self.verdict["data"].items()}
-        return {
-            SOURCE: self.source,
-            ITERATION: str(self.iteration),
-            VERDICT: self.verdict["outcome"],
-            CHAMPION: self.verdict["champion"] or "",
-            "rapport.look": str(self.verdict["look"]),
-            LOOK_KEY: self.verdict["look_key"],
-            "rapport.unbeaten": ", ".join(self.verdict["unbeaten"]),
-            "rapport.reason": self.reason,
-            **data,
-        }
 
 
 def fetch_champion(registry: Registry, source: str, iteration: int, folder: Path) -> tuple[str | None, list[str]]:
@@ -111,22 +73,6 @@ def registered(registry: Registry, standing: Standing) -> Registered:
         mine = next((str(each.version) for each in versions if each.tags.get(DIGEST) == digest), None)
         against = "" if mine is None else against_verdict(client, registry, mine, standing)
         return Registered(mine, {name: str(aliases[name]) for name in sorted(aliases)}, against)
-
-
-def check_verdict(verdict: Mapping[str, Any], digest: str, gate: Gate) -> None:
-    """Refuse a verdict on another bundle, or under other params, such as one written before they had all of today's.
-
-    Raises:
-        ArtifactError: it is one.
-    """
-    judged_bundle = verdict["bundle"]
-    if judged_bundle != digest:
-        raise ArtifactError("data/gate/verdict.json", f"the verdict on the bundle {digest[:12]}",
-                            f"one on the bundle {judged_bundle[:12]}", "run `dvc repro`")  # fmt: skip
-    today, then = gate.model_dump(), verdict["params"]
-    if then != today:
-        raise ArtifactError("data/gate/verdict.json", f"a verdict under params.yaml, gate: {today}",
-                            f"one under {then}", "run `dvc repro`")  # fmt: skip
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:

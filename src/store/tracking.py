@@ -21,15 +21,8 @@ from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
 from .connection import connected, tracking_uri
-from .registry import (
-    DIGEST,
-    PROMOTED_BY,
-    Standing,
-    against_verdict,
-    check_standing,
-    point_aliases,
-    record_standing,
-)
+from .registry import against_verdict, check_standing, point_aliases, record_standing
+from .standing import DIGEST, PROMOTED_BY, Standing
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

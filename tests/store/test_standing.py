@@ -19,7 +19,8 @@ from rapport.store.looks import (
     noted_looks,
     spends_error,
 )
-from rapport.store.registry import DIGEST, LOOK_KEY, Standing, check_standing, passed_by, record_standing
+from rapport.store.registry import check_standing, passed_by, record_standing
+from rapport.store.standing import DIGEST, LOOK_KEY, Standing
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
 
