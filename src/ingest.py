@@ -23,13 +23,14 @@ app = new_app("Check the source's tables and the ledger, and write them in canon
 def main() -> None:
     """Read the source named in params.yaml and data/ledger, write data/tables.
 
-    Partitions of this iteration and of later ones wait until the clock has moved on: what was absorbed since a decision
-    does not change it, so after absorbing nothing but this stage runs again.
+    Partitions of this iteration and of later ones wait until the clock has moved on, and are counted: what was absorbed
+    since a decision does not change it.
     """
     params = load_params()
     as_of = pd.Timestamp(params.clock.as_of).tz_localize("UTC")
-    ledger = [(part.decisions, part.events) for part in read_ledger(params.source.kind)
-              if (part.decisions["decided_at"] < as_of).any()]  # fmt: skip
+    parts = read_ledger(params.source.kind)
+    ledger = [(part.decisions, part.events) for part in parts if (part.decisions["decided_at"] < as_of).any()]
+    waiting = len(parts) - len(ledger)
     taken = take_in(read_source(params), params, ledger)
     for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
@@ -41,9 +42,21 @@ def main() -> None:
     with open_engine(TABLES / "history.parquet", params) as engine:
         counts = occurrences(engine, params)
     write_json(TABLES / "history.json", {**codes.as_dict(), "occurrences": counts.to_dict("list")})
-    write_json(TABLES / "counts.json", taken.counts)
+    write_json(TABLES / "counts.json", taken.counts | {"ledger_partitions_waiting": waiting})
     say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
-        f"decisions ({len(ledger)} ledger partitions), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
+        f"decisions ({told_of_ledger(len(parts), waiting)}), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
+
+
+def told_of_ledger(partitions: int, waiting: int) -> str:
+    """Return how many partitions there are, and how many of them are of decisions not yet made by the clock.
+
+    >>> told_of_ledger(1, 1)
+    '1 ledger partition, 1 waits for clock.as_of to move on'
+    >>> told_of_ledger(2, 0)
+    '2 ledger partitions'
+    """
+    there = f"{partitions} ledger partition{'' if partitions == 1 else 's'}"
+    return f"{there}, {waiting} wait{'s' if waiting == 1 else ''} for clock.as_of to move on" if waiting else there
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_a_partition_is_written_once_and_holds_what_was_proposed_decided_and_del
         assert Path("data/ledger/iteration=0001/manifest.json").read_bytes() == manifest
 
 
-def test_what_is_absorbed_waits_for_the_next_decision(decided: Path) -> None:
+def test_what_is_absorbed_waits_for_the_next_decision(decided: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def ingested() -> dict[str, bytes]:
         ingest.main()
         return {path.name: path.read_bytes() for path in TABLES.iterdir()}
@@ -72,13 +72,18 @@ def test_what_is_absorbed_waits_for_the_next_decision(decided: Path) -> None:
         told_too_late = since.assign(occurred_at="2025-03-01")
         pd.concat([since, told_too_late]).to_csv("events.csv", index=False)
         before = ingested()
+        counted = read_json(TABLES / "counts.json")
+        assert (counted["ledger_partitions"], counted["ledger_partitions_waiting"]) == (0, 0)
+        assert "decisions (0 ledger partitions), " in capsys.readouterr().out
         main(Path("decisions.csv"), Path("events.csv"))
-        assert ingested() == before
-        assert read_json(TABLES / "counts.json")["ledger_partitions"] == 0
+        after = ingested()
+        assert {name for name in before if after[name] != before[name]} == {"counts.json"}
+        assert read_json(TABLES / "counts.json") == counted | {"ledger_partitions_waiting": 1}
+        assert "decisions (1 ledger partition, 1 waits for clock.as_of to move on), " in capsys.readouterr().out
         overlay_params({"clock.as_of": "2025-06-30", "clock.iteration": 2})
         ingest.main()
         counts = read_json(TABLES / "counts.json")
-        assert counts["ledger_partitions"] == 1
+        assert (counts["ledger_partitions"], counts["ledger_partitions_waiting"]) == (1, 0)
         assert counts["events"] == json.loads(before["counts.json"])["events"] + 2
 
 
