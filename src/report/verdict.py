@@ -67,8 +67,9 @@ def verdict_page(verdict: Mapping[str, Any]) -> VerdictPage:
     """Return what the page shows of verdict.json."""
     margin = max((found["margin"] for found in verdict["rivals"].values()), default=0.0)
     digests = (verdict["bundle"], verdict["champion"], verdict["data"])
-    allows = "allows for all the looks taken so far" if verdict["spends_error"] else "counts as no look"
-    level = f"{allows} ({_level(verdict)})"
+    level = f"the bound allows for all the looks taken so far ({_level(verdict)})"
+    if not verdict["spends_error"]:
+        level = f"this verdict spends no error, and its bounds have a one-sided error of {percent(verdict['level'], 2)}"
     return VerdictPage(sentences(verdict), _rows(verdict), level, verdict["params"]["power"], margin, *digests)
 
 

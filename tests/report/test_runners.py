@@ -26,6 +26,7 @@ def test_render_writes_the_same_page_again(project):
     render()
     assert (project / REPORT).read_bytes() == first
     assert b"more than contacting nobody" in first or b"better than contacting nobody" in first
+    assert b";\nthis verdict spends no error, and its bounds have a one-sided error of 2.50 %.</p>" in first
     assert str(project).encode() not in first
 
 

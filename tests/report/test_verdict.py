@@ -103,10 +103,10 @@ def test_rows_by_hand():
         ("champion", "1,000", "-960 to 2,960", "-960", "yes, margin 1,000", "enough"),
         ("random", "–", "–", "–", "no data", "–"),
     ]
-    told = "allows for all the looks taken so far (look 1, one-sided error 2.50 %)"
+    told = "the bound allows for all the looks taken so far (look 1, one-sided error 2.50 %)"
     assert (page.margin, page.power, page.level) == (1.0, 0.8, told)
     first = verdict_page(judged({"nobody": CLEAR}, None)).level
-    assert first == "counts as no look (one-sided error 2.50 %, of which none is spent)"
+    assert first == "this verdict spends no error, and its bounds have a one-sided error of 2.50 %"
 
 
 def test_a_champion_that_could_not_be_asked_costs_no_error():
