@@ -35,7 +35,7 @@ def connected() -> Iterator["MlflowClient"]:
     """Yield a client of the tracking store; a new SQLite store is created once, under a lock.
 
     Raises:
-        InputError: the store does not answer.
+        InputError: the store cannot be opened, or does not answer.
     """
     for name, setting in _QUIET_AND_BOUNDED.items():
         os.environ.setdefault(name, setting)
@@ -48,10 +48,16 @@ def connected() -> Iterator["MlflowClient"]:
         mlflow.set_tracking_uri(tracking_uri())
         with Path(".mlflow.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            client = mlflow.MlflowClient()
             try:
+                client = mlflow.MlflowClient()
                 client.search_experiments(max_results=1)
-            except mlflow.exceptions.MlflowException as fault:
-                raise InputError("MLFLOW_TRACKING_URI", f"a tracking store at {tracking_uri()}", str(fault)[:300],
-                                 "start the server, or correct the address") from None  # fmt: skip
+            except Exception as fault:  # MLflow's own, or anything of the database's driver
+                raise refusal(fault) from None
         yield client
+
+
+def refusal(fault: Exception) -> InputError:
+    """Return the error that names the store which cannot be opened, or refuses what it is asked."""
+    got = f"{type(fault).__name__}: {fault}"[:300]
+    fix = "start the server, install its driver, or correct the address"
+    return InputError("MLFLOW_TRACKING_URI", f"a tracking store at {tracking_uri()}", got, fix)

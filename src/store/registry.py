@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Registry
-from .connection import connected, tracking_uri
+from .connection import connected, refusal, tracking_uri
 from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of, spends_error
 from .standing import CHAMPION, DIGEST, ITERATION, LOOK_KEY, PROMOTED_BY, SOURCE, VERDICT, Standing, check_verdict
 
@@ -61,18 +61,17 @@ def registered(registry: Registry, standing: Standing) -> Registered:
     """Return what the registry says of the bundle that was judged; without a store, nothing.
 
     Raises:
-        InputError: the store does not answer.
+        InputError: the store does not answer, or refuses to.
     """
     if _no_store_yet():
         return Registered(None, {})
     with connected() as client:
-        versions, digest = _versions(client, registry), standing.verdict["bundle"]
-        if not versions:
-            return Registered(None, {})
-        aliases = client.get_registered_model(registry.model).aliases
-        mine = next((str(each.version) for each in versions if each.tags.get(DIGEST) == digest), None)
-        against = "" if mine is None else against_verdict(client, registry, mine, standing)
-        return Registered(mine, {name: str(aliases[name]) for name in sorted(aliases)}, against)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _registered(client, registry, standing)
+        except MlflowException as fault:
+            raise refusal(fault) from None
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
@@ -147,6 +146,16 @@ def point_aliases(client: "MlflowClient", registry: Registry, number: str, promo
     if str(aliases.get(registry.challenger)) == number:
         client.delete_registered_model_alias(registry.model, registry.challenger)
     return registry.alias
+
+
+def _registered(client: "MlflowClient", registry: Registry, standing: Standing) -> Registered:
+    versions, digest = _versions(client, registry), standing.verdict["bundle"]
+    if not versions:
+        return Registered(None, {})
+    aliases = client.get_registered_model(registry.model).aliases
+    mine = next((str(each.version) for each in versions if each.tags.get(DIGEST) == digest), None)
+    against = "" if mine is None else against_verdict(client, registry, mine, standing)
+    return Registered(mine, {name: str(aliases[name]) for name in sorted(aliases)}, against)
 
 
 def _no_store_yet() -> bool:

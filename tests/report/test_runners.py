@@ -1,13 +1,16 @@
 """The runners on a small finished run."""
 
 import shutil
+import sys
 
 import pytest
 
 from rapport.contracts.errors import ArtifactError
 from rapport.render import main as render
+from rapport.store.connection import connected
 from rapport.store.documents import read_json, write_json
-from rapport.store.project import REPORT, VERDICT
+from rapport.store.project import REPORT, VERDICT, load_params
+from rapport.store.standing import DIGEST
 from rapport.summary import main as summarise
 
 
@@ -64,11 +67,52 @@ def test_summary_refuses_a_verdict_of_an_older_rapport(project, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
-def test_summary_prints_all_else_where_the_registry_does_not_answer(project, capsys, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://127.0.0.1:9", "MlflowException: API request to "),
+        ("postgresql+psycopg2://127.0.0.1/x", "ModuleNotFoundError: import of psycopg2 halted"),
+        ("foo://x", "UnsupportedModelRegistryStoreURIException: "),
+        ("sqlite:///broken.db", "DatabaseError: "),
+    ],
+)
+def test_summary_prints_all_else_where_the_registry_does_not_answer(project, capsys, monkeypatch, address, told):
+    (project / "broken.db").write_text("no database")
+    monkeypatch.setitem(sys.modules, "psycopg2", None)  # as where the driver is not installed
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     summarise()
-    text = capsys.readouterr().out
+    said(capsys.readouterr().out, f"MLFLOW_TRACKING_URI: expected a tracking store at {address}; got {told}")
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own
+@pytest.mark.parametrize("call", ["search_model_versions", "get_registered_model", "get_model_version"])
+def test_summary_prints_all_else_where_the_registry_refuses(project, capsys, monkeypatch, call):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    params = load_params()
+    with connected() as client:
+        client.create_registered_model(params.registry.model)
+        tags = {DIGEST: read_json(VERDICT)["bundle"]}
+        version = client.create_model_version(params.registry.model, "file:///nowhere", tags=tags).version
+        client.set_registered_model_alias(params.registry.model, params.registry.alias, version)
+    write_json(VERDICT, read_json(VERDICT) | {"promoted": False})
+    summarise()
+    assert "models:/rapport@champion is version 1\n" in capsys.readouterr().out
+
+    def refuse(*_, **__):
+        raise mlflow.MlflowException("not yours to read\nask someone")
+
+    monkeypatch.setattr(mlflow.MlflowClient, call, refuse)
+    summarise()
+    said(capsys.readouterr().out, "got MlflowException: not yours to read ask someone. To mend it: start the server")
+
+
+def said(text, refusal):
+    """Check that the summary tells of the refusal in its last line, and of all else before."""
     assert "nobody" in text
-    assert "model   MLFLOW_TRACKING_URI: expected a tracking store at http://127.0.0.1:9; got" in text
-    assert f"report  {REPORT.as_posix()}\n" in text
+    *_, report, last = text.splitlines()
+    assert report == f"report  {REPORT.as_posix()}"
+    assert last.startswith("model   MLFLOW_TRACKING_URI: ")
+    assert refusal in last
