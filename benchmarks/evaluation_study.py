@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from evaluation_real import hillstrom, open_bandit, starbucks  # type: ignore[import-not-found]
 from evaluation_worlds import (  # type: ignore[import-not-found]
     ARMS,
@@ -27,9 +28,8 @@ from evaluation_worlds import (  # type: ignore[import-not-found]
     predicted,
     together,
 )
-from sklearn.linear_model import LogisticRegression
 
-from rapport.contracts.params import Gate
+from rapport.contracts.params import Gate, Learner
 from rapport.evaluation.bootstrap import resampled
 from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import Verdict, compare, judge
@@ -39,6 +39,9 @@ from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION
 from rapport.evaluation.policy_scorecard import evidence_over_rivals
 from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
+from rapport.models.boosting import Training
+from rapport.models.logged import Logged
+from rapport.models.propensity import with_estimated_propensities
 from rapport.policy.limits import Constraints
 
 GATE = Gate()
@@ -188,8 +191,8 @@ def coverage() -> dict[str, object]:
         hits: dict[str, list[bool]] = {}
         for seed in range(DRAWS):
             data = draw(world, ROWS * 2 // (world.most + 1), np.random.default_rng([301 + at, seed]))
-            mu, fold = out_of_fold(data)
-            shares = data.propensity if propensity == "logged" else _estimated(data, fold)
+            mu, _ = out_of_fold(data)
+            shares = data.propensity if propensity == "logged" else _estimated(data)
             log = LoggedDecisions(data.value, data.arm, shares, data.cost, mu, data.person)
             policy = rule(data.x)
             nobody = np.eye(ARMS)[np.zeros(len(policy), dtype=int)]
@@ -216,13 +219,15 @@ def _true_value(world: World) -> tuple[float, float]:
     return float(np.mean(value)), float(np.mean(ahead))
 
 
-def _estimated(data: Draw, fold: np.ndarray) -> Floats:
-    """Return propensities by a multinomial regression on other folds."""
-    found = np.empty_like(data.propensity)
-    for k in np.unique(fold):
-        model = LogisticRegression(C=10.0, max_iter=200).fit(data.x[fold != k], data.arm[fold != k])
-        found[fold == k] = model.predict_proba(data.x[fold == k])
-    return np.maximum(found, 0.01) / np.maximum(found, 0.01).sum(axis=1, keepdims=True)
+def _estimated(data: Draw) -> Floats:
+    """Return the propensity of each logged arm as training estimates it where none was logged, (n,)."""
+    rows = len(data.arm)
+    logged = Logged(
+        arms=tuple(map(str, range(ARMS))), X=data.x.astype(np.float32), arm=data.arm, propensity=np.full(rows, np.nan),
+        money=data.value, retained=np.zeros(rows), retention_value=0.0, ids=pd.Series(data.person).astype("str"),
+        iteration=np.zeros(rows, dtype=np.int64), eligible=np.ones((rows, ARMS), dtype=bool),
+    )  # fmt: skip
+    return with_estimated_propensities(logged, Training(Learner(), SEED, 1, ())).propensity
 
 
 def main() -> None:

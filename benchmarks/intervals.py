@@ -24,7 +24,8 @@ from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.policy_value import LoggedDecisions
 from rapport.evaluation.promise import gain_per_treated, total_gain
 from rapport.models.boosting import Training
-from rapport.models.logged import Floats, Logged, with_estimated_propensities
+from rapport.models.logged import Floats, Logged
+from rapport.models.propensity import with_estimated_propensities
 from rapport.models.uplift import UpliftModel, fit_uplift
 from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, TrialData, draw_trial
 

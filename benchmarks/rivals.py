@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, fit_booster, predict
-from rapport.models.logged import Floats, Logged, with_estimated_propensities
+from rapport.models.logged import Floats, Logged
+from rapport.models.propensity import with_estimated_propensities
 from rapport.models.scores import doubly_robust_scores
 from rapport.models.uplift import fit_uplift
 

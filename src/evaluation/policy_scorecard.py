@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.logged import LEAST_PROPENSITY
+from ..models.propensity import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence

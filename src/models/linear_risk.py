@@ -116,9 +116,7 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
         y: 0 or 1, both present, shape (n,).
         training: category columns, seed and threads.
     """
-    if len(X) > _MOST_LEARNT:
-        kept = np.sort(np.random.default_rng(training.seed).choice(len(X), _MOST_LEARNT, replace=False))
-        X, y = X[kept], y[kept]
+    X, y = _enough(X, y, training)
     blank = _described(X, training.category_indexes)
     design = blank.design(X)
     if design.shape[1] == 0:
@@ -130,6 +128,25 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
     means = tuple(np.round(design.mean(axis=0), _DECIMALS).tolist())
     intercept = round(float(model.intercept_[0]), _DECIMALS)
     return replace(blank, coefficients=coefficients, means=means, intercept=intercept)
+
+
+def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Training) -> Floats:
+    """Return each class's log-probability for other rows, shape (m, k), by multinomial regression on the same columns.
+
+    Args:
+        X: rows to learn from, shape (n, p); NaN is missing.
+        y: their class, 0 … k − 1, all present, k ≥ 2, shape (n,).
+        new: shape (m, p).
+        training: category columns, seed and threads.
+    """
+    X, y = _enough(X, y, training)
+    blank = _described(X, training.category_indexes)
+    design = blank.design(X)
+    if design.shape[1] == 0:
+        return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
+    with threadpool_limits(training.threads):
+        model = LogisticRegression(C=_C, max_iter=300).fit(design, y)
+        return np.asarray(model.predict_log_proba(blank.design(new)))
 
 
 def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training) -> tuple[LinearRisk, Floats]:
@@ -151,6 +168,14 @@ def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Tra
     of_control = added.get(0, 0.0)
     moves = np.array([added.get(code, 0.0) - of_control for code in range(int(arm.max()) + 1)])
     return replace(both, intercept=round(both.intercept + of_control, _DECIMALS)), moves[arm]
+
+
+def _enough(X: Matrix, y: NDArray[Any], training: Training) -> tuple[Matrix, NDArray[Any]]:
+    """Return the rows to learn from: all, or a random part of very many."""
+    if len(X) <= _MOST_LEARNT:
+        return X, y
+    kept = np.sort(np.random.default_rng(training.seed).choice(len(X), _MOST_LEARNT, replace=False))
+    return X[kept], y[kept]
 
 
 def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from ..contracts.draws import clusters, folds_by_id
 from ..contracts.errors import InputError
 from ..contracts.params import Params
-from .boosting import Training, fit_booster, predict
 from .encoding import Encoding
 
 Floats = NDArray[np.float64]
 Worth = float | Floats  # money, one for all rows or one for each
-LEAST_PROPENSITY = 0.01  # estimated propensities are kept above it, so that no row's weight exceeds 100
 
 
 @dataclass(frozen=True)
@@ -130,47 +128,3 @@ def retention_values(table: pd.DataFrame, params: Params) -> Worth:
     if not np.isfinite(worth).all():
         raise InputError(where, "money in every row", f"none in {int((~np.isfinite(worth)).sum()):,} rows", fix)
     return worth
-
-
-def with_estimated_propensities(logged: Logged, training: Training) -> Logged:
-    """Return the decisions with each missing propensity estimated by stakeholders other than its own.
-
-    A multiclass booster gives the probability of each arm from the features; arms that the kind may not receive are
-    struck out and the rest rescaled. Logged propensities stay as they are.
-    """
-    missing = np.isnan(logged.propensity)
-    if not missing.any():
-        return logged
-    estimated = np.empty(len(logged))
-    for inside, others in logged.splits(training.learner.folds, training.seed + 2):
-        if not inside.any():
-            continue
-        estimated[inside] = _estimate(logged.take(inside), others, training)
-    return replace(logged, propensity=np.where(missing, estimated, logged.propensity))
-
-
-def _estimate(inside: Logged, others: Logged, training: Training) -> Floats:
-    seen, y = np.unique(others.arm, return_inverse=True)
-    every = np.zeros((len(inside), inside.eligible.shape[1]))
-    if len(seen) < 2:
-        every[:, seen] = 1.0
-    else:
-        booster = fit_booster(others.X, y, _fewer(training), "multiclass", len(seen))
-        every[:, seen] = predict(booster, inside.X, training.threads).reshape(len(inside), len(seen))
-    received = np.zeros_like(inside.eligible)
-    np.put_along_axis(received, inside.arm[:, None], True, axis=1)
-    every *= inside.eligible | received
-    every /= np.maximum(every.sum(axis=1, keepdims=True), LEAST_PROPENSITY)
-    chosen = np.take_along_axis(every, inside.arm[:, None], axis=1)[:, 0]
-    return np.clip(chosen, LEAST_PROPENSITY, 1.0)
-
-
-def _fewer(training: Training) -> Training:
-    """Return settings of the propensities: half the rounds at twice the rate, as every round grows a tree per arm."""
-    learner = training.learner
-    changes = {
-        "rounds": max(1, learner.rounds // 2),
-        "learning_rate": min(1.0, 2 * learner.learning_rate),
-        "leaves": min(7, learner.leaves),
-    }
-    return replace(training, learner=learner.model_copy(update=changes))

@@ -21,7 +21,8 @@ from .bundle import Bundle
 from .churn_rows import ChurnRows, churn_rows, decided_arms
 from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
-from .logged import Floats, Logged, logged_decisions, with_estimated_propensities, worth_of
+from .logged import Floats, Logged, logged_decisions, worth_of
+from .propensity import with_estimated_propensities
 from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
 
