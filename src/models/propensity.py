@@ -55,7 +55,7 @@ def log_shares(logged: Logged, training: Training) -> Floats:
         if not inside.any() or not len(seen):
             continue
         by_part = np.stack(_parts(others.X, y, X[inside], wider), axis=1)
-        found[np.ix_(inside, [0, 1], seen)] = np.maximum(by_part, np.log(_FLOOR))
+        found[np.ix_(inside, np.arange(2), seen)] = np.maximum(by_part, np.log(_FLOOR))
     return found
 
 

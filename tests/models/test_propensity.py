@@ -114,7 +114,7 @@ def test_a_rows_own_arm_moves_its_propensities_by_the_blend_alone() -> None:
 
 
 def test_weights_of_few_decisions_are_not_too_heavy() -> None:
-    """On average 1 / p is near what it should be: in 10 draws of 1,000 off by 3.9 to 5.9 %, of trees alone by 8.8 to 13.1."""
+    """1 / p is near what it should be: on average in 10 draws of 1,000 off by 3.9 to 5.9 %, by trees 8.8 to 13.1."""
     logged, chance = targeted(seed=3)
     few = logged.take(np.arange(ROWS) < 1000)
     true = chance[np.arange(1000), few.arm]
