@@ -30,7 +30,8 @@ def ipw(log: LoggedDecisions, policy: FloatArray) -> Estimate:
 
     V = (1/n) Σ_i [ω_i value_i − Σ_a policy[i, a] cost[i, a]] (Horvitz & Thompson 1952, JASA 47). Unbiased when
     propensities are right and nothing is unsupported (`overlap`); unsupported probability counts as value 0. Undefined
-    when no logged arm agrees with the policy.
+    when no logged arm agrees with the policy. Where propensities were estimated the interval is wider than need be,
+    as it takes them for known (Hirano, Imbens & Ridder 2003, Econometrica 71).
 
     Args:
         log: the decisions.
