@@ -38,8 +38,9 @@ FIELDS = (
 )  # fmt: skip
 
 
-def out_of_fold(log: Logged, cost: Floats) -> tuple[Estimate, float]:
-    """Return what held-out rows gain whom a model of other stakeholders treats, and what it expected, on average."""
+def out_of_fold(log: Logged, cost: Floats, model: UpliftModel) -> tuple[Estimate, float]:
+    """Return what those gain whom the model of all rows treats, told by held-out rows, and what models of other
+    stakeholders expected of whom they treat, on average."""
     mu, effect = (np.empty((len(log), len(log.arms))) for _ in range(2))
     for inside, others in log.splits(TRAINING.learner.folds, TRAINING.seed):
         mu[inside], effect[inside], _ = fit_uplift(others, TRAINING).predict(log.X[inside], log.retention_value, 1)
@@ -48,7 +49,9 @@ def out_of_fold(log: Logged, cost: Floats) -> tuple[Estimate, float]:
     decisions = LoggedDecisions(log.value, log.arm, log.propensity, charges, mu, log.ids.to_numpy())
     treated = gain.argmax(axis=1) > 0
     expected = float(gain[treated].max(axis=1).mean()) if treated.any() else 0.0
-    return gain_per_treated(decisions, np.eye(len(cost))[gain.argmax(axis=1)]), expected
+    whole = model.predict(log.X, log.retention_value, 1)[1] - cost
+    policies = (np.eye(len(cost))[each.argmax(axis=1)] for each in (gain, whole))
+    return gain_per_treated(decisions, *policies, whole), expected
 
 
 def draw(world: str, rows: int, seed: int) -> dict[str, object]:
@@ -63,7 +66,7 @@ def draw(world: str, rows: int, seed: int) -> dict[str, object]:
     chosen, at = (effect - new.cost).argmax(axis=1), np.arange(NEW_ROWS)
     table = pd.DataFrame({"intervention": np.array(TRIAL_ARMS)[chosen], "reason": "best_gain",
                           "expected_gain": (effect - new.cost)[at, chosen]})  # fmt: skip
-    gained, expected = out_of_fold(log, new.cost)
+    gained, expected = out_of_fold(log, new.cost, model)
     total = total_gain(table, TRIAL_ARMS[0], gained.as_dict())
     true = float((effects - new.cost)[at, chosen].sum())
     held = "" if total["low"] is None else int(total["low"] <= true <= total["high"])  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""The champion's view of the logged decisions, under today's rules and costs."""
+"""What a finished bundle, the champion's or our own, expects of the logged decisions, under today's rules and costs."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,19 @@ from ..policy.limits import Constraints
 from .held import Held, worth_of
 
 _NO_REFRESH = {"clock", "source", "kpis", "gate", "registry", "engine", "memory_gb", "threads"}
+
+
+@dataclass(frozen=True)
+class View:
+    """What a bundle expects of n decisions, whether it has learned from them or not.
+
+    Attributes:
+        worth: gain net of cost, less caution, shape (n, arms), NaN where unknown or not to be received.
+        gain: net of cost, whatever rules and caution say; shape (n, arms), NaN where unknown.
+    """
+
+    worth: NDArray[np.float64]
+    gain: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,17 +58,28 @@ def incumbent(champion: Bundle, decisions: pd.DataFrame, held: Held, params: Par
         population: stakeholders for whom the limits are meant.
     """
     try:
-        predicted = champion.predict(decisions)
+        worth = view_of(champion, decisions, held, params).worth
     except InputError as fault:  # what it was made for is no longer made
         return Incumbent(np.zeros_like(held.worth), np.zeros(len(decisions), dtype=bool), Constraints(), str(fault))
-    effect, error = (_aligned(part, champion.params, params) for part in (predicted.effect, predicted.effect_se))
-    success = {kind: _aligned(part, champion.params, params) for kind, part in predicted.success.items()}
+    fresh = not_learned_from(champion, decisions["as_of"])
+    return Incumbent(worth, fresh, constraints_of(decisions[fresh], params, int(fresh.sum()) / max(population, 1)))
+
+
+def view_of(bundle: Bundle, decisions: pd.DataFrame, held: Held, params: Params) -> View:
+    """Return what a bundle expects of decisions under today's rules; arguments as in `incumbent`.
+
+    Raises:
+        InputError: a feature that it was made for is absent.
+    """
+    predicted = bundle.predict(decisions)
+    effect, error = (_aligned(part, bundle.params, params) for part in (predicted.effect, predicted.effect_se))
+    success = {kind: _aligned(part, bundle.params, params) for kind, part in predicted.success.items()}
     cost = held.log.cost
     if set(params.interventions.successes) <= set(success):  # it chooses by the costs that it expects itself
         cost = expected_costs(costs(decisions, params.interventions), success, params.interventions)
-    worth = worth_of(effect, error, cost, held.eligible, params)
-    fresh = not_learned_from(champion, decisions["as_of"])
-    return Incumbent(worth, fresh, constraints_of(decisions[fresh], params, int(fresh.sum()) / max(population, 1)))
+    gain = effect - cost
+    gain[:, 0] = 0.0
+    return View(worth_of(effect, error, cost, held.eligible, params), gain)
 
 
 def _aligned(matrix: NDArray[np.float64], theirs: Params, ours: Params) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence
 from .held import Floats, Held, chosen
-from .incumbent import Incumbent
+from .incumbent import Incumbent, View
 from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, policies
 from .policy_value import clipped, direct, doubly_robust, ipw, logged_policy, snips, switch
@@ -26,7 +26,9 @@ _ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "dire
                "clipped": clipped}  # fmt: skip
 
 
-def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | None = None) -> dict[str, Any]:
+def policy_scorecard(
+    held: Held, names: tuple[str, ...], incumbent: Incumbent | None = None, whole: View | None = None
+) -> dict[str, Any]:
     """Return value, difference to ours, arms and overlap of every policy, which arms are known, what those gain whom
     ours treats, and the quality of the propensities.
 
@@ -34,6 +36,7 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
         held: n out-of-fold decisions.
         names: of the arms.
         incumbent: the champion; None where there is none.
+        whole: what the model of all decisions expects, which assigns; None: the same as those held out.
     """
     compared, left_out = policies(held)
     contests = _contests(held, compared, incumbent)
@@ -43,7 +46,7 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
         "limits_left_out": left_out,
         "policies": {name: _policy(contest, names) for name, contest in contests.items()},
         "arms": {name: _arm(held, at) for at, name in enumerate(names)},
-        "gain_per_treated": gain_per_treated(held.log, compared[OURS]).as_dict(),
+        "gain_per_treated": _gain_per_treated(held, compared[OURS], whole).as_dict(),
         "propensity": {
             "logged": int(held.propensity_logged.sum()),
             "estimated": int((~held.propensity_logged).sum()),
@@ -52,6 +55,13 @@ def policy_scorecard(held: Held, names: tuple[str, ...], incumbent: Incumbent | 
             "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
         },
     }
+
+
+def _gain_per_treated(held: Held, ours: Floats, whole: View | None) -> Estimate:
+    if whole is None:
+        return gain_per_treated(held.log, ours, ours, held.gain)
+    assigned, _ = chosen(whole.worth, held.log.cost, held.constraints)
+    return gain_per_treated(held.log, ours, assigned, whole.gain)
 
 
 def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Evidence]:

@@ -4,6 +4,9 @@ The arm of the highest expected gain is chosen for what its estimate has by luck
 estimate errs to the other side, so expected gains do not add up to what comes. On decisions that no part of the model
 has seen, doubly robust scores tell what the arms it would choose truly gain, whatever was expected of them: the
 cross-fitted value of a policy (Chernozhukov et al. 2018, Econometrics Journal 21; Athey & Wager 2021, Econometrica 89).
+The model that assigns has learned from more than the held-out ones and chooses better; how much better is its own
+expectation of its choice less that of theirs (docs/decisions/0035): a shrunk estimate, given the data, is right on
+average whatever the choice was made by.
 """
 
 from collections.abc import Mapping
@@ -19,23 +22,28 @@ from .log import LoggedDecisions
 LEAST_TREATED = 30  # rows below which a mean of scores is not trusted to be near normal
 
 
-def gain_per_treated(log: LoggedDecisions, policy: FloatArray) -> Estimate:
-    """Return what a stakeholder whom a policy treats gains by it over the control, net of cost, on average.
+def gain_per_treated(log: LoggedDecisions, policy: FloatArray, whole: FloatArray, gain: FloatArray) -> Estimate:
+    """Return what a stakeholder whom the model of all decisions treats gains over the control, net of cost, on average.
 
-    Mean over rows with arm a > 0 of (score[a] − cost[a]) − (score[0] − cost[0]), scores of `doubly_robust_scores`,
-    clustered by stakeholder. Undefined with fewer than LEAST_TREATED such rows.
+    Σ_i g_i / Σ_i 1{b_i > 0} with g = (score[a] − cost[a]) − (score[0] − cost[0]) + gain[b] − gain[a], a the arm chosen
+    out of fold, b that of the whole model, scores of `doubly_robust_scores`; the ratio's linearised standard error is
+    clustered by stakeholder. Undefined where either treats fewer than LEAST_TREATED rows.
 
     Args:
         log: n decisions, `mu` out of fold.
         policy: one-hot rows, shape (n, k), the control at 0; chosen out of fold.
+        whole: the same as the model of all decisions chooses.
+        gain: that this model expects, net of cost, shape (n, k), NaN where unknown: there nothing is
+            added.
     """
-    arm = policy.argmax(axis=1)
-    treated = np.flatnonzero(arm > 0)
-    if len(treated) < LEAST_TREATED:
-        return Estimate.undefined(len(treated))
-    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)[treated] - log.cost[treated]
-    gained = net[np.arange(len(treated)), arm[treated]] - net[:, 0]
-    return clustered_mean(gained, cluster_codes(log.cluster[treated], len(treated)))
+    arm, better, rows = policy.argmax(axis=1), whole.argmax(axis=1), np.arange(len(policy))
+    treated, fewest = better > 0, min(int((arm > 0).sum()), int((better > 0).sum()))
+    if fewest < LEAST_TREATED:
+        return Estimate.undefined(fewest)
+    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu) - log.cost
+    gained = net[rows, arm] - net[:, 0] + np.nan_to_num(gain[rows, better] - gain[rows, arm])
+    each, share = gained.sum() / treated.sum(), treated.mean()
+    return clustered_mean(each + (gained - each * treated) / share, cluster_codes(log.cluster, len(rows)))
 
 
 def total_gain(assignments: pd.DataFrame, control: str, per_treated: Mapping[str, Any]) -> dict[str, float | None]:
