@@ -86,7 +86,7 @@ def test_the_winners_curse_is_taken_back() -> None:
 
 
 def test_what_the_rest_of_the_decisions_taught_is_added() -> None:
-    """Gains differ by people (sd 2); held-out estimates know them but for noise of 3, the whole model has a second look.
+    """Gains differ by people (sd 2); held-out estimates know them but for noise of 3, the whole model looks twice.
 
     Both are the expectation given what they know. P(fewer than 180 of 200 intervals of 95 % hold) is below 0.003; the
     mean error has a standard error of 0.019.
