@@ -42,8 +42,10 @@ def out_of_fold(log: Logged, cost: Floats, model: UpliftModel) -> tuple[Estimate
     """Return what those gain whom the model of all rows treats, told by held-out rows, and what models of other
     stakeholders expected of whom they treat, on average."""
     mu, effect = (np.empty((len(log), len(log.arms))) for _ in range(2))
-    for inside, others in log.splits(TRAINING.learner.folds, TRAINING.seed):
+    fold = np.empty(len(log), dtype=np.int64)
+    for k, (inside, others) in enumerate(log.splits(TRAINING.learner.folds, TRAINING.seed)):
         mu[inside], effect[inside], _ = fit_uplift(others, TRAINING).predict(log.X[inside], log.retention_value, 1)
+        fold[inside] = k
     gain = effect - cost
     charges = np.tile(cost, (len(log), 1))
     decisions = LoggedDecisions(log.value, log.arm, log.propensity, charges, mu, log.ids.to_numpy())
@@ -51,7 +53,7 @@ def out_of_fold(log: Logged, cost: Floats, model: UpliftModel) -> tuple[Estimate
     expected = float(gain[treated].max(axis=1).mean()) if treated.any() else 0.0
     whole = model.predict(log.X, log.retention_value, 1)[1] - cost
     policies = (np.eye(len(cost))[each.argmax(axis=1)] for each in (gain, whole))
-    return gain_per_treated(decisions, *policies, whole), expected
+    return gain_per_treated(decisions, fold, *policies, whole), expected
 
 
 def draw(world: str, rows: int, seed: int) -> dict[str, object]:

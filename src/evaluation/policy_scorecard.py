@@ -59,9 +59,9 @@ def policy_scorecard(
 
 def _gain_per_treated(held: Held, ours: Floats, whole: View | None) -> Estimate:
     if whole is None:
-        return gain_per_treated(held.log, ours, ours, held.gain)
+        return gain_per_treated(held.log, held.fold, ours, ours, held.gain)
     assigned, _ = chosen(whole.worth, held.log.cost, held.constraints)
-    return gain_per_treated(held.log, ours, assigned, whole.gain)
+    return gain_per_treated(held.log, held.fold, ours, assigned, whole.gain)
 
 
 def gains_over_rivals(scorecard: Mapping[str, Any]) -> dict[str, Evidence]:

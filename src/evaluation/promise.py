@@ -10,27 +10,34 @@ average whatever the choice was made by.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..models.scores import FloatArray, doubly_robust_scores
+from ..models.scores import FloatArray, IntArray, doubly_robust_scores
 from .estimate import Estimate, cluster_codes, clustered_mean
 from .log import LoggedDecisions
 
+_NORMAL = 1.959964
 LEAST_TREATED = 30  # rows below which a mean of scores is not trusted to be near normal
 
 
-def gain_per_treated(log: LoggedDecisions, policy: FloatArray, whole: FloatArray, gain: FloatArray) -> Estimate:
+def gain_per_treated(
+    log: LoggedDecisions, fold: IntArray, policy: FloatArray, whole: FloatArray, gain: FloatArray
+) -> Estimate:
     """Return what a stakeholder whom the model of all decisions treats gains over the control, net of cost, on average.
 
     Σ_i g_i / Σ_i 1{b_i > 0} with g = (score[a] − cost[a]) − (score[0] − cost[0]) + gain[b] − gain[a], a the arm chosen
-    out of fold, b that of the whole model, scores of `doubly_robust_scores`; the ratio's linearised standard error is
-    clustered by stakeholder. Undefined where either treats fewer than LEAST_TREATED rows.
+    out of fold, b that of the whole model, scores of `doubly_robust_scores`. The ratio's linearised standard error is
+    clustered by stakeholder; that of what is added, gain[b] − gain[a], is its spread between folds. The same outcomes
+    teach and tell, so that both err together and their standard errors add up (the bound of Cauchy and Schwarz).
+    Undefined where either policy treats fewer than LEAST_TREATED rows.
 
     Args:
         log: n decisions, `mu` out of fold.
+        fold: that held each row out, shape (n,).
         policy: one-hot rows, shape (n, k), the control at 0; chosen out of fold.
         whole: the same as the model of all decisions chooses.
         gain: that this model expects, net of cost, shape (n, k), NaN where unknown: there nothing is
@@ -41,9 +48,20 @@ def gain_per_treated(log: LoggedDecisions, policy: FloatArray, whole: FloatArray
     if fewest < LEAST_TREATED:
         return Estimate.undefined(fewest)
     net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu) - log.cost
-    gained = net[rows, arm] - net[:, 0] + np.nan_to_num(gain[rows, better] - gain[rows, arm])
+    added = np.nan_to_num(gain[rows, better] - gain[rows, arm])
+    gained = net[rows, arm] - net[:, 0] + added
     each, share = gained.sum() / treated.sum(), treated.mean()
-    return clustered_mean(each + (gained - each * treated) / share, cluster_codes(log.cluster, len(rows)))
+    found = clustered_mean(each + (gained - each * treated) / share, cluster_codes(log.cluster, len(rows)))
+    by_fold = np.array([added[fold == k].mean() for k in np.unique(fold)]) / share
+    return _wider(found, float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0)
+
+
+def _wider(found: Estimate, error: float) -> Estimate:
+    """Return the estimate with another standard error on top of its own."""
+    if found.se is None or found.low is None or found.high is None:
+        return found
+    half = _NORMAL * error
+    return replace(found, low=found.low - half, high=found.high + half, se=found.se + error)
 
 
 def total_gain(assignments: pd.DataFrame, control: str, per_treated: Mapping[str, Any]) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.promise import LEAST_TREATED, gain_per_treated, total_gain
 
 ARMS = 4
+FOLD = np.arange(1600) % 3
 
 
 def log_of(rng: np.random.Generator, rows: int) -> tuple[LoggedDecisions, np.ndarray]:
@@ -26,7 +27,7 @@ def test_by_hand() -> None:
     arm, cost = np.tile([0, 1], n // 2), np.tile([0.0, 1.0], (n, 1))
     log = LoggedDecisions(np.full(n, 5.0), arm, np.full(n, 0.5), cost, np.zeros((n, 2)), np.arange(n))
     treat, gain = np.tile([0.0, 1.0], (n, 1)), np.tile([0.0, 3.0], (n, 1))
-    found = gain_per_treated(log, treat, treat, gain)
+    found = gain_per_treated(log, FOLD[: len(log.arm)], treat, treat, gain)
     assert found.value == pytest.approx(-1.0)
     assert found.se == pytest.approx(10.0 / np.sqrt(n - 1))
 
@@ -40,11 +41,16 @@ def test_what_the_whole_model_chooses_otherwise_counts_as_it_expects_by_hand() -
     arm, cost = np.tile([0, 1], n // 2), np.tile([0.0, 1.0], (n, 1))
     log = LoggedDecisions(np.full(n, 5.0), arm, np.full(n, 0.5), cost, np.zeros((n, 2)), np.arange(n))
     everyone, most = np.tile([0.0, 1.0], (n, 1)), np.eye(2)[np.where(np.arange(n) < 30, 1, 0)]
-    found = gain_per_treated(log, most, everyone, np.tile([0.0, 4.0], (n, 1)))
+    found = gain_per_treated(log, FOLD[: len(log.arm)], most, everyone, np.tile([0.0, 4.0], (n, 1)))
     assert found.value == pytest.approx((30 * -1.0 + 10 * 4.0) / 40)
     influence = np.r_[np.tile([-11.0, 9.0], 15), np.full(10, 4.0)] - 0.25
-    assert found.se == pytest.approx(np.sqrt((influence**2).sum() / (n - 1) / n))
-    fewer = gain_per_treated(log, everyone, most, np.tile([0.0, np.nan], (n, 1)))
+    told = np.sqrt((influence**2).sum() / (n - 1) / n)
+    by_fold = [4 * 4 / 14, 4 * 3 / 13, 4 * 3 / 13]  # of rows 30 to 39, folds 0, 1 and 2 of three hold 4, 3 and 3
+    assert found.se == pytest.approx(told + np.std(by_fold, ddof=1))
+    assert found.se is not None
+    assert found.high is not None
+    assert 1.959 * found.se < found.high - found.value < 2.1 * found.se
+    fewer = gain_per_treated(log, FOLD[: len(log.arm)], everyone, most, np.tile([0.0, np.nan], (n, 1)))
     assert fewer.value == pytest.approx(40 * -1.0 / 30)
 
 
@@ -53,9 +59,9 @@ def test_only_the_treated_count_and_too_few_tell_nothing() -> None:
     policy = np.eye(ARMS)[np.where(np.arange(400) < LEAST_TREATED, 1, 0)]
     gain, fewer = np.zeros((400, ARMS)), policy.copy()
     fewer[0] = np.eye(ARMS)[0]
-    assert gain_per_treated(log, policy, policy, gain).value is not None
+    assert gain_per_treated(log, FOLD[: len(log.arm)], policy, policy, gain).value is not None
     for held, whole in ((fewer, policy), (policy, fewer)):
-        few = gain_per_treated(log, held, whole, gain)
+        few = gain_per_treated(log, FOLD[: len(log.arm)], held, whole, gain)
         assert (few.value, few.low, few.n) == (None, None, LEAST_TREATED - 1)
 
 
@@ -69,7 +75,7 @@ def test_the_winners_curse_is_taken_back() -> None:
     for _ in range(200):
         log, gain = log_of(rng, 800)
         policy = np.eye(ARMS)[gain.argmax(axis=1)]
-        per_treated = gain_per_treated(log, policy, policy, gain).as_dict()
+        per_treated = gain_per_treated(log, FOLD[: len(log.arm)], policy, policy, gain).as_dict()
         _, met = log_of(rng, 500)
         chosen = met.argmax(axis=1)
         table = pd.DataFrame({"intervention": np.array(["none", "a", "b", "c"])[chosen], "reason": "best_gain",
@@ -104,13 +110,15 @@ def test_what_the_rest_of_the_decisions_taught_is_added() -> None:
         policy, whole = (np.eye(ARMS)[each.argmax(axis=1)] for each in (known, better))
         treated = whole[800:, 1:].sum()
         true = (whole * truth)[800:].sum() / treated
-        found = gain_per_treated(log, policy[:800], whole[:800], better[:800])
+        found = gain_per_treated(log, FOLD[: len(log.arm)], policy[:800], whole[:800], better[:800])
         assert found.value is not None
         assert found.low is not None
         assert found.high is not None
         held += found.low <= true <= found.high
         errors.append(found.value - true)
-        before.append((gain_per_treated(log, policy[:800], policy[:800], known[:800]).value or 0.0) - true)
+        before.append(
+            (gain_per_treated(log, FOLD[: len(log.arm)], policy[:800], policy[:800], known[:800]).value or 0.0) - true
+        )
     assert held >= 180
     assert np.mean(errors) == pytest.approx(0.0, abs=0.06)
     assert np.mean(before) < -0.2
