@@ -152,8 +152,8 @@ def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[s
     if total["low"] is None:
         return f"{expected}; too few held-out decisions would be treated to tell whether that will come."
     return (
-        f"{expected}; by what held-out decisions gain, doubly robust, and what the model of all decisions chooses better "
-        f"than theirs, they bring {number(total['value'])} over contacting nobody, costs paid, over "
+        f"{expected}; by what held-out decisions gain, doubly robust, and what the model of all decisions chooses "
+        f"better than theirs, they bring {number(total['value'])} over contacting nobody, costs paid, over "
         f"{params.clock.horizon_days} days (95 % interval: {interval(total, 0)})."
     )
 

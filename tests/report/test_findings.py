@@ -37,7 +37,8 @@ def test_the_total_is_told_by_held_out_decisions_for_those_planned(assignments, 
     """One call by plan at 5, one explored at −1, the mail's gain unknown: 4 expected; 3 ± 1.25 for the plan, less 1."""
     assert total_sentence(assignments, params, metrics) == (
         "The expected gains of these assignments add up to 4; by what held-out decisions gain, doubly robust, and "
-        "what the model of all decisions chooses better than theirs, they bring 2 over contacting nobody, costs paid, over 90 days (95 % interval: 1 to 3)."
+        "what the model of all decisions chooses better than theirs, they bring 2 over contacting nobody, costs paid, "
+        "over 90 days (95 % interval: 1 to 3)."
     )
 
 
