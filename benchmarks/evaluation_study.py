@@ -31,6 +31,7 @@ from evaluation_worlds import (  # type: ignore[import-not-found]
 
 from rapport.contracts.params import Gate, Learner
 from rapport.evaluation.bootstrap import resampled
+from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import Verdict, compare, judge
 from rapport.evaluation.held import Held
@@ -128,13 +129,18 @@ def _null(seed: int, world: World, people: int, views: Views) -> dict[str, objec
         "promoted_at_first_look": _share([each.promoted for each in first]),
         "promoted_ever": _share([any(each.promoted for each in verdicts) for verdicts in judged]),
         "champion_beaten": _share([each.rivals[CHAMPION].proven for each in first]),
-        "champion_beaten_by_1.96": _share([(each.rivals[CHAMPION].gain.low or 0.0) > 0 for each in first]),
+        "champion_beaten_by_1.96": _share([_ahead_by_normal(each.rivals[CHAMPION].gain) for each in first]),
         "best_point_estimate_ever": _share([any(map(_ahead_of_all, verdicts)) for verdicts in judged]),
     }  # fmt: skip
 
 
 def _share(found: list[bool]) -> float:
     return float(np.mean(found))
+
+
+def _ahead_by_normal(gain: Estimate) -> bool:
+    """What 1.96 standard errors would have proven."""
+    return (gain.value or 0.0) > 1.959964 * (gain.se or 0.0)
 
 
 def _ahead_of_all(verdict: Verdict) -> bool:
