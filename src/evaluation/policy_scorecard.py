@@ -15,7 +15,7 @@ from ..models.propensity import LEAST_PROPENSITY
 from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence
-from .held import Floats, Held, chosen
+from .held import Floats, Held, chosen, upper_limits
 from .incumbent import Incumbent, View
 from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, policies
@@ -60,7 +60,10 @@ def policy_scorecard(
 def _gain_per_treated(held: Held, ours: Floats, whole: View | None) -> Estimate:
     if whole is None:
         return gain_per_treated(held.log, held.fold, ours, ours, held.gain)
-    assigned, _ = chosen(whole.worth, held.log.cost, held.constraints)
+    assigned, left_out = chosen(whole.worth, held.log.cost, held.constraints)
+    if left_out or held.ours[1]:  # both within the limits that both can keep
+        upper = upper_limits(held.constraints)
+        ours, assigned = (chosen(each.worth, held.log.cost, upper)[0] for each in (held, whole))
     return gain_per_treated(held.log, held.fold, ours, assigned, whole.gain)
 
 

@@ -6,7 +6,7 @@ has seen, doubly robust scores tell what the arms it would choose truly gain, wh
 cross-fitted value of a policy (Chernozhukov et al. 2018, Econometrics Journal 21; Athey & Wager 2021, Econometrica 89).
 The model that assigns has learned from more than the held-out ones and chooses better; how much better is its own
 expectation of its choice less that of theirs (docs/decisions/0035): a shrunk estimate, given the data, is right on
-average whatever the choice was made by.
+average whatever the choice was made by. Held-out outcomes cannot check that part.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,6 @@ from ..models.scores import FloatArray, IntArray, doubly_robust_scores
 from .estimate import Estimate, cluster_codes, clustered_mean
 from .log import LoggedDecisions
 
-_NORMAL = 1.959964
 LEAST_TREATED = 30  # rows below which a mean of scores is not trusted to be near normal
 
 
@@ -31,9 +30,10 @@ def gain_per_treated(
 
     Σ_i g_i / Σ_i 1{b_i > 0} with g = (score[a] − cost[a]) − (score[0] − cost[0]) + gain[b] − gain[a], a the arm chosen
     out of fold, b that of the whole model, scores of `doubly_robust_scores`. The ratio's linearised standard error is
-    clustered by stakeholder; that of what is added, gain[b] − gain[a], is its spread between folds. The same outcomes
-    teach and tell, so that both err together and their standard errors add up (the bound of Cauchy and Schwarz).
-    Undefined where either policy treats fewer than LEAST_TREATED rows.
+    clustered by stakeholder. What is added, gain[b] − gain[a], is the model's own word: its error is taken to be as
+    large as it differs between folds beyond chance, and to go along with that of the rest, since the same outcomes
+    teach and tell, so that the standard errors add. That is a rule of thumb, checked by draws (decision 0035).
+    Undefined where either policy treats fewer than LEAST_TREATED rows; n is the lesser number of treated.
 
     Args:
         log: n decisions, `mu` out of fold.
@@ -52,16 +52,26 @@ def gain_per_treated(
     gained = net[rows, arm] - net[:, 0] + added
     each, share = gained.sum() / treated.sum(), treated.mean()
     found = clustered_mean(each + (gained - each * treated) / share, cluster_codes(log.cluster, len(rows)))
-    by_fold = np.array([added[fold == k].mean() for k in np.unique(fold)]) / share
-    return _wider(found, float(by_fold.std(ddof=1)) if len(by_fold) > 1 else 0.0)
+    return replace(_wider(found, _spread(added, fold) / share), n=fewest)
+
+
+def _spread(added: FloatArray, fold: IntArray) -> float:
+    """Return the standard deviation between folds of the means of what is added, less what chance makes of it."""
+    parts = [added[fold == k] for k in np.unique(fold)]
+    if len(parts) < 2:
+        return 0.0
+    between = float(np.var([part.mean() for part in parts], ddof=1))
+    chance = float(np.mean([part.var() / len(part) for part in parts]))
+    return float(np.sqrt(max(0.0, between - chance)))
 
 
 def _wider(found: Estimate, error: float) -> Estimate:
     """Return the estimate with another standard error on top of its own."""
-    if found.se is None or found.low is None or found.high is None:
+    if not found.se or found.value is None or found.low is None or found.high is None:
         return found
-    half = _NORMAL * error
-    return replace(found, low=found.low - half, high=found.high + half, se=found.se + error)
+    times = 1.0 + error / found.se
+    low, high = (found.value + times * (end - found.value) for end in (found.low, found.high))
+    return replace(found, low=low, high=high, se=found.se + error)
 
 
 def total_gain(assignments: pd.DataFrame, control: str, per_treated: Mapping[str, Any]) -> dict[str, float | None]:

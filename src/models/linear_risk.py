@@ -18,6 +18,7 @@ Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
+_AT_ONCE = 50_000  # rows whose columns are held together
 _KNOTS = 33  # percentiles kept of each number
 _LEAST_CATEGORY = 10  # training rows below which a category has no column
 _C = 0.1  # inverse strength of the L2 penalty
@@ -146,7 +147,8 @@ def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Tr
         return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
     with threadpool_limits(training.threads):
         model = LogisticRegression(C=_C, max_iter=300).fit(design, y)
-        return np.asarray(model.predict_log_proba(blank.design(new)))
+        parts = (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE))
+        return np.concatenate([model.predict_log_proba(blank.design(part)) for part in parts])
 
 
 def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training) -> tuple[LinearRisk, Floats]:

@@ -19,7 +19,7 @@ from .logged import Floats, Logged
 LEAST_PROPENSITY = 0.01  # estimates are kept above it, so that no row's weight exceeds 100
 _FLOOR = 1e-6  # below which a part's probability tells nothing any more
 _HEAVIEST = 2.0  # weight of a part
-_DECIMALS = 9  # of estimates: the last bits of linear algebra differ between machines
+_DECIMALS = 9  # of estimates: threads add in any order, which moves the last bits
 
 
 def with_estimated_propensities(logged: Logged, training: Training) -> Logged:
@@ -37,18 +37,19 @@ def with_estimated_propensities(logged: Logged, training: Training) -> Logged:
     own = np.arange(len(rows)), rows.arm
     allowed = rows.eligible.copy()
     allowed[own] = True
-    chosen = _blended(log_shares(rows, training), rows.arm, allowed)[own]
+    chosen = _blended(log_probabilities_by_part(rows, training), rows.arm, allowed)[own]
     propensity = logged.propensity.copy()
     propensity[missing] = np.clip(np.round(chosen, _DECIMALS), LEAST_PROPENSITY, 1.0)[missing[lacking]]
     return replace(logged, propensity=propensity)
 
 
-def log_shares(logged: Logged, training: Training) -> Floats:
+def log_probabilities_by_part(logged: Logged, training: Training) -> Floats:
     """Return each arm's log-probability by regression and by trees of other stakeholders, shape (n, 2, arms)."""
     found = np.full((len(logged), 2, logged.eligible.shape[1]), np.log(_FLOOR))
     X, wider = logged.X, training
-    if np.ptp(logged.iteration):
-        X = np.column_stack([X, logged.iteration.astype(np.float32)])
+    iterations, code = np.unique(logged.iteration, return_inverse=True)
+    if len(iterations) > 1:
+        X = np.column_stack([X, code.astype(np.float32)])
         wider = replace(training, category_indexes=(*training.category_indexes, logged.X.shape[1]))
     for inside, others in replace(logged, X=X).splits(training.learner.folds, training.seed + 2):
         seen, y = np.unique(others.arm, return_inverse=True)

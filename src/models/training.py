@@ -2,8 +2,8 @@
 
 Out of fold means that the whole fit, calibration and recalibration included, was repeated without the row's stakeholder
 and those of one household with it (`decision.one_per`); nothing that is evaluated was predicted by a model that saw the
-stakeholder's outcome. Only the estimate of propensities that were not logged is made once, by stakeholders other than
-the row's own.
+stakeholder's outcome. Only propensities that were not logged are estimated once, by stakeholders other than the row's
+own but for the few numbers of a blend (models/propensity.py).
 """
 
 from collections.abc import Callable, Sequence

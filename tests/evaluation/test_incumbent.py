@@ -9,7 +9,7 @@ import pytest
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
 from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import incumbent, is_refresh, not_learned_from
+from rapport.evaluation.incumbent import incumbent, is_refresh, not_learned_from, view_of
 from rapport.evaluation.log import LoggedDecisions
 from rapport.models.bundle import Predictions
 from rapport.policy.limits import Constraints
@@ -53,6 +53,13 @@ def test_arms_are_matched_by_name_and_charged_todays_cost():
     arms = {"control": "none", "arms": {"mail": {"cost": 3.0}, "visit": {"cost": 9.0}, "call": {"cost": 2.0}}}
     champion = Champion(params(interventions=arms), (0.0, 20.0, 10.0, 99.0))  # none, call, mail, visit
     found = incumbent(champion, DECISIONS, HELD, params(), 8)
+    expected = [[0.0, 15.0, 9.0], [0.0, 15.0, np.nan], [0.0, 15.0, 9.0], [0.0, np.nan, 9.0]]
+    np.testing.assert_array_equal(found.worth, expected)
+
+
+def test_a_view_has_every_gain_less_its_cost_once_and_the_worth_only_where_allowed():
+    found = view_of(Champion(params(), (0.0, 20.0, 10.0)), DECISIONS, HELD, params())
+    assert found.gain.tolist() == [[0.0, 15.0, 9.0]] * 4
     expected = [[0.0, 15.0, 9.0], [0.0, 15.0, np.nan], [0.0, 15.0, 9.0], [0.0, np.nan, 9.0]]
     np.testing.assert_array_equal(found.worth, expected)
 

@@ -6,6 +6,7 @@ import pytest
 
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.promise import LEAST_TREATED, gain_per_treated, total_gain
+from rapport.models.scores import doubly_robust_scores
 
 ARMS = 4
 FOLD = np.arange(1600) % 3
@@ -44,14 +45,29 @@ def test_what_the_whole_model_chooses_otherwise_counts_as_it_expects_by_hand() -
     found = gain_per_treated(log, FOLD[: len(log.arm)], most, everyone, np.tile([0.0, 4.0], (n, 1)))
     assert found.value == pytest.approx((30 * -1.0 + 10 * 4.0) / 40)
     influence = np.r_[np.tile([-11.0, 9.0], 15), np.full(10, 4.0)] - 0.25
-    told = np.sqrt((influence**2).sum() / (n - 1) / n)
-    by_fold = [4 * 4 / 14, 4 * 3 / 13, 4 * 3 / 13]  # of rows 30 to 39, folds 0, 1 and 2 of three hold 4, 3 and 3
-    assert found.se == pytest.approx(told + np.std(by_fold, ddof=1))
-    assert found.se is not None
-    assert found.high is not None
-    assert 1.959 * found.se < found.high - found.value < 2.1 * found.se
+    assert found.se == pytest.approx(np.sqrt((influence**2).sum() / (n - 1) / n))  # folds differ by chance only
     fewer = gain_per_treated(log, FOLD[: len(log.arm)], everyone, most, np.tile([0.0, np.nan], (n, 1)))
     assert fewer.value == pytest.approx(40 * -1.0 / 30)
+
+
+def test_where_folds_differ_in_what_is_added_the_interval_is_wider() -> None:
+    """Added are 0, 3 and 6 in three folds of 400: their spread is 3, to which chance adds nothing within folds."""
+    log, _ = log_of(np.random.default_rng(2), 1200)
+    fold, first, second = FOLD[:1200], np.tile(np.eye(ARMS)[1], (1200, 1)), np.tile(np.eye(ARMS)[2], (1200, 1))
+    gain = np.column_stack([np.zeros(1200), np.zeros(1200), 3.0 * fold, np.zeros(1200)])
+    alike = gain_per_treated(log, fold, first, first, gain)
+    wider = gain_per_treated(log, fold, first, second, gain)
+    assert alike.value is not None
+    assert alike.se is not None
+    assert wider.value == pytest.approx(alike.value + 3.0)
+    # The rows' own spread of what is added is in the first part too.
+    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
+    told = np.std(net[:, 1] - net[:, 0] + 3.0 * fold, ddof=1) / np.sqrt(1200)
+    assert wider.se == pytest.approx(told + 3.0)
+    assert wider.low is not None
+    assert wider.high is not None
+    assert wider.high - wider.value == pytest.approx(1.963 * wider.se, rel=2e-3)
+    assert wider.value - wider.low == pytest.approx(wider.high - wider.value)
 
 
 def test_only_the_treated_count_and_too_few_tell_nothing() -> None:
@@ -59,7 +75,7 @@ def test_only_the_treated_count_and_too_few_tell_nothing() -> None:
     policy = np.eye(ARMS)[np.where(np.arange(400) < LEAST_TREATED, 1, 0)]
     gain, fewer = np.zeros((400, ARMS)), policy.copy()
     fewer[0] = np.eye(ARMS)[0]
-    assert gain_per_treated(log, FOLD[: len(log.arm)], policy, policy, gain).value is not None
+    assert gain_per_treated(log, FOLD[: len(log.arm)], policy, policy, gain).n == LEAST_TREATED
     for held, whole in ((fewer, policy), (policy, fewer)):
         few = gain_per_treated(log, FOLD[: len(log.arm)], held, whole, gain)
         assert (few.value, few.low, few.n) == (None, None, LEAST_TREATED - 1)

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
 from rapport.models.logged import Logged
-from rapport.models.propensity import log_shares, with_estimated_propensities
+from rapport.models.propensity import log_probabilities_by_part, with_estimated_propensities
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=9, threads=1, category_indexes=())
 ROWS = 4000
@@ -106,7 +106,7 @@ def test_a_rows_own_arm_moves_its_propensities_by_the_blend_alone() -> None:
         changed = small.arm.copy()
         changed[row] = arm
         other = replace(small, arm=changed)
-        shares.append(log_shares(other, TRAINING)[row])
+        shares.append(log_probabilities_by_part(other, TRAINING)[row])
         total += with_estimated_propensities(other, TRAINING).propensity[row]
     assert (shares[0] == shares[1]).all()
     assert (shares[0] == shares[2]).all()
@@ -119,7 +119,7 @@ def test_weights_of_few_decisions_are_not_too_heavy() -> None:
     few = logged.take(np.arange(ROWS) < 1000)
     true = chance[np.arange(1000), few.arm]
     assert (true / with_estimated_propensities(few, TRAINING).propensity).mean() == pytest.approx(1.0, abs=0.075)
-    by_trees = np.exp(log_shares(few, TRAINING)[np.arange(1000), 1, few.arm])
+    by_trees = np.exp(log_probabilities_by_part(few, TRAINING)[np.arange(1000), 1, few.arm])
     assert (true / by_trees)[few.eligible.all(axis=1)].mean() > 1.08
 
 
@@ -131,7 +131,7 @@ def test_trees_find_a_policy_that_no_line_describes() -> None:
     crossed = replace(logged, arm=arm, eligible=np.ones((ROWS, 3), dtype=bool))
     found = with_estimated_propensities(crossed, TRAINING).propensity
     assert np.corrcoef(found, np.where(arm == 1, call, 1 - call))[0, 1] > 0.9
-    shares = np.exp(log_shares(crossed, TRAINING)[np.arange(ROWS), 0, arm])
+    shares = np.exp(log_probabilities_by_part(crossed, TRAINING)[np.arange(ROWS), 0, arm])
     assert shares.mean() < 0.6  # the regression alone sees half and half
 
 
@@ -150,11 +150,11 @@ def test_iterations_that_logged_all_propensities_teach_nothing_about_those_that_
 
 
 def test_iterations_that_did_not_each_have_odds_of_their_own() -> None:
-    """One gave calls to half of the people, the next mails; features tell nothing."""
+    """One, numbered by its date, gave calls to half of the people, the next mails; features tell nothing."""
     rng = np.random.default_rng(5)
     logged, _ = targeted()
-    iteration = np.arange(ROWS) % 2
-    arm = np.where(rng.random(ROWS) < 0.5, 0, 1 + iteration)
+    iteration = 20250403 + np.arange(ROWS) % 2
+    arm = np.where(rng.random(ROWS) < 0.5, 0, 1 + np.arange(ROWS) % 2)
     apart = replace(logged, arm=arm, iteration=iteration, eligible=np.ones((ROWS, 3), dtype=bool))
     assert with_estimated_propensities(apart, TRAINING).propensity.mean() == pytest.approx(0.5, abs=0.03)
     together = replace(apart, iteration=np.zeros(ROWS, dtype=np.int64))

@@ -1,0 +1,20 @@
+"""The evaluation of a whole run: what its parts are given."""
+
+from rapport.evaluation.held import held_out
+from rapport.evaluation.incumbent import view_of
+from rapport.evaluation.policy_scorecard import policy_scorecard
+from rapport.store.bundle import read_bundle
+from rapport.store.documents import read_json
+from rapport.store.frames import read_frame
+from rapport.store.project import BUNDLE, EVALUATION, FEATURES, OUT_OF_FOLD, load_params
+
+
+def test_what_the_treated_gain_is_told_of_the_model_that_assigns(small_run, monkeypatch):
+    monkeypatch.chdir(small_run)
+    params, decisions = load_params(), read_frame(FEATURES / "decisions.parquet")
+    people = len(read_frame(FEATURES / "population.parquet"))
+    held = held_out(read_frame(OUT_OF_FOLD / "uplift.parquet"), decisions, params, people)
+    whole, names = view_of(read_bundle(BUNDLE), decisions, held, params), params.interventions.names
+    told = read_json(EVALUATION / "metrics.json")["uplift"]["gain_per_treated"]
+    assert told == policy_scorecard(held, names, whole=whole)["gain_per_treated"]
+    assert told != policy_scorecard(held, names)["gain_per_treated"]
