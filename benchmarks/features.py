@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rapport.contracts.params import Params, parse_params
+from rapport.contracts.tables import no_decisions
 from rapport.features.build import Featurizer
 from rapport.features.engine import open_engine
 from rapport.features.history import AMOUNT_UNITS, STORED, Codes
@@ -106,7 +107,7 @@ def ours(path: Path, events: int) -> int:
 
 def ours_snapshots(path: Path, events: int) -> int:
     """Make features and outcomes of everyone at four instants; return the number of cells."""
-    return _ours(path, events, params(snapshots=4), lambda made: made.snapshots())
+    return _ours(path, events, params(snapshots=4), lambda made: made.snapshots(no_decisions(["none", "call", "mail"])))
 
 
 def _ours(path: Path, events: int, settings: Params, tables: Callable[[Featurizer], object]) -> int:

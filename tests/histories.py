@@ -246,8 +246,7 @@ def _declared(material: Material) -> list[Feature]:
 
 
 def _reuse_sql(made: Featurizer, engine: Engine) -> None:
-    for name, at in (("_features_sql", ""), ("_population_sql", str(made._params.clock.as_of))):
-        key = f"{name} {at} {type(engine).__name__} {made._material!r}"
-        if key not in _SQL:
-            _SQL[key] = getattr(made, name)
-        vars(made)[name] = _SQL[key]
+    key = f"{type(engine).__name__} {made._material!r}"
+    if key not in _SQL:
+        _SQL[key] = made._features_sql
+    vars(made)["_features_sql"] = _SQL[key]

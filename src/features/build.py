@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros
 from .attributes import attribute_features, attributes
-from .catalogue import declarations, expression, measures
+from .catalogue import declarations, expression
 from .declare import Feature
 from .engine import Engine
 from .history import Codes
 from .labels import called_off, outcome_expression, outcomes
 from .material import material_of
 from .retention_worth import RetentionWorth
-from .side_by_side import lay
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 
 ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
@@ -72,22 +71,25 @@ class Featurizer:
 
     def population(self) -> Iterator[pa.Table]:
         """Yield everyone at `as_of`: keys, opted_out, iteration, features."""
+        measures = self._material.measures(instant_micros(self._params.clock.as_of))
         parts = self._parts(population_spine(self._people, self._params))
-        for spine, (measured,) in self._engine.query_parts([self._population_sql], parts):
+        for spine, made, _ in self._engine.measured_parts(measures, self._features_sql, [], parts):
             opted_out = self._people.stakeholders["opted_out"].to_numpy()[spine["stakeholder"]]
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
             keys = keys.assign(**self._worth_column(self._worth.of(spine)))
-            yield self._with_features(keys, spine, "stakeholder", measured)
+            yield self._with_features(keys, spine, made)
 
     def _learned(self, spine: pd.DataFrame, decisions: pd.DataFrame) -> Iterator[pa.Table]:
-        queries = [self._outcomes_sql, self._measures_sql]
         spine = spine.assign(called_off=called_off(spine, decisions, self._params.interventions.control))
-        for part, (found, measured) in self._engine.query_parts(queries, self._parts(spine)):
+        measures, parts = self._material.measures(), self._parts(spine)
+        for part, made, (found,) in self._engine.measured_parts(
+            measures, self._features_sql, [self._outcomes_sql], parts
+        ):
             worth = self._worth.of(part)
             known = outcomes(found.to_pandas(), part, self._people, worth, self._params)
             contacts = known["contacts"] + part.pop("called_off")
             known = known.assign(contacts=contacts, **self._worth_column(worth))
-            yield self._with_features(pd.concat([_keys(part), known], axis=1), part, "row", measured)
+            yield self._with_features(pd.concat([_keys(part), known], axis=1), part, made)
 
     def _worth_column(self, worth: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Return the column that says what each row's retention is worth, where rows differ in it."""
@@ -109,37 +111,26 @@ class Featurizer:
         return self._engine.compile(expression(self._material))
 
     @cached_property
-    def _measures_sql(self) -> str:
-        return self._engine.compile(measures(self._material))
-
-    @cached_property
-    def _population_sql(self) -> str:
-        return self._engine.compile(measures(self._material, instant_micros(self._params.clock.as_of)))
-
-    @cached_property
     def _outcomes_sql(self) -> str:
         return self._engine.compile(outcome_expression(self._codes, self._params))
 
-    def _with_features(self, keys: pd.DataFrame, spine: pd.DataFrame, key: str, measured: pa.Table) -> pa.Table:
+    def _with_features(self, keys: pd.DataFrame, spine: pd.DataFrame, made: pa.Table) -> pa.Table:
         """Return keys, attributes, tenure and the features of the history side by side.
 
         Args:
             keys: columns to stand first.
             spine: of the part.
-            key: its column that `row` of `measured` means.
-            measured: of `catalogue.measures`.
+            made: row and features, in any order.
         """
         code = spine["stakeholder"].to_numpy()
         began = self._people.since.to_numpy()[code]
         tenure = pd.Series((spine["as_of"].to_numpy() - began) / MICROS_PER_DAY, dtype=np.float64, name=_TENURE.name)
         mine = self._attributes.take(code).reset_index(drop=True)
-        laid = lay(measured, spine[key].to_numpy(), list(self._material.codes.values()))
-        found = self._engine.compute(self._features_sql, laid)
-        if not np.array_equal(found["row"].to_numpy(), spine["row"].to_numpy()):
-            found = found.take(pc.sort_indices(found["row"]))
+        if not np.array_equal(made["row"].to_numpy(), spine["row"].to_numpy()):
+            made = made.take(pc.sort_indices(made["row"]))
         table = pa.Table.from_pandas(pd.concat([keys, mine, tenure], axis=1), preserve_index=False)
-        for name in found.column_names[1:]:
-            table = table.append_column(name, found[name])
+        for name in made.column_names[1:]:
+            table = table.append_column(name, made[name])
         return table
 
 

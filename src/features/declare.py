@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .measures import Windows
+from .measures import Measures, Windows
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,8 @@ class Material:
     def codes(self) -> dict[str, int]:
         """Return the codes of all types, contacts included, by slug."""
         return {**self.activity, **self.contacts}
+
+    def measures(self, instant: int | None = None) -> Measures:
+        """Return what is counted of the events, for rows at one instant or at any."""
+        types, valued, partly = tuple(self.codes.values()), bool(self.valued), bool(self.partly)
+        return Measures(types, self.whole, self.windows, self.channels, valued, partly, instant)

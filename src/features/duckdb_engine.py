@@ -6,16 +6,23 @@ at a time: what threads share within one grouping costs DuckDB about a third mor
 
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
+
+from .measures import Measures, row_keys, seen_by
+from .tally import Tally
+
+_EVENTS_AT_ONCE = 122_880  # whose numbers stay near the processor
+Answer = TypeVar("Answer")
 
 
 class DuckDBEngine:
@@ -38,7 +45,32 @@ class DuckDBEngine:
     def query_parts(
         self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
-        """Yield each spine with the rows of each query, in order; as many are at work as there are threads.
+        """Yield each spine with the rows of each query, in order."""
+        return self._in_parts(lambda database, spine: [database.answer(sql, spine) for sql in queries], spines)
+
+    def measured_parts(
+        self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
+        """Yield each spine with the rows of a query over its measures, and those of each query, in order.
+
+        DuckDB finds what each row sees and NumPy counts it, while DuckDB goes on reading.
+        """
+        seen = self.compile(seen_by(measures))
+
+        def answered(database: _Database, spine: pd.DataFrame) -> tuple[pa.Table, list[pa.Table]]:
+            others = [database.answer(query, spine) for query in queries]
+            tally = Tally(measures, row_keys(measures, spine))
+            for events in database.batches(seen, spine):
+                tally.add(events)
+            return database.compute(sql, tally.table()), others
+
+        for spine, (made, others) in self._in_parts(answered, spines):
+            yield spine, made, others
+
+    def _in_parts(
+        self, work: Callable[["_Database", pd.DataFrame], Answer], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, Answer]]:
+        """Yield each spine with its answer, in order; as many are at work as there are threads.
 
         One more waits, so that no thread does while an earlier answer is awaited or used.
         """
@@ -46,14 +78,14 @@ class DuckDBEngine:
         for _ in range(self._threads):
             free.put(_Database(self._events, 1, self._memory_gb / self._threads, self._spill.name))
 
-        def answered(spine: pd.DataFrame) -> list[pa.Table]:
+        def answered(spine: pd.DataFrame) -> Answer:
             database = free.get()
             try:
-                return [database.answer(sql, spine) for sql in queries]
+                return work(database, spine)
             finally:
                 free.put(database)
 
-        running: deque[tuple[pd.DataFrame, Future[list[pa.Table]]]] = deque()
+        running: deque[tuple[pd.DataFrame, Future[Answer]]] = deque()
         with ThreadPoolExecutor(self._threads) as pool:
             for spine in spines:
                 if len(running) > self._threads:
@@ -62,19 +94,24 @@ class DuckDBEngine:
             while running:
                 yield _awaited(running)
 
-    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
-        """Return the rows of a compiled query over `measures` alone."""
-        return self._whole.compute(sql, measures)
-
     def close(self) -> None:
         """Close the database and remove what was spilled."""
         self._whole.close()
         self._spill.cleanup()
 
 
-def _awaited(running: deque[tuple[pd.DataFrame, Future[list[pa.Table]]]]) -> tuple[pd.DataFrame, list[pa.Table]]:
-    spine, tables = running.popleft()
-    return spine, tables.result()
+def _awaited(running: deque[tuple[pd.DataFrame, Future[Answer]]]) -> tuple[pd.DataFrame, Answer]:
+    spine, answer = running.popleft()
+    return spine, answer.result()
+
+
+class _Current:
+    """A table for DuckDB that is another one each time; a plan over a registered table would keep to that one."""
+
+    table: pa.Table = pa.table({"row": pa.array([], pa.int64())})
+
+    def __arrow_c_stream__(self, schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(schema)
 
 
 class _Database:
@@ -89,6 +126,8 @@ class _Database:
             "autoinstall_known_extensions": False,
         })  # fmt: skip
         self._connection.execute("CREATE MACRO div(a, b) AS a // b")  # Spark knows it by this name
+        self._measures, self._planned = _Current(), ""
+        self._connection.register("measures", self._measures)
         if isinstance(events, Path):
             text = str(events).replace("'", "''")
             self._events = f"read_parquet('{text}')"
@@ -98,6 +137,18 @@ class _Database:
 
     def answer(self, sql: str, spine: pd.DataFrame | None) -> pa.Table:
         """Return the rows of a query over everyone's history, or over that of the spine's stakeholders."""
+        self._read(spine)
+        found: pa.Table = self._connection.execute(sql).to_arrow_table()
+        return found
+
+    def batches(self, sql: str, spine: pd.DataFrame) -> Iterable[pa.RecordBatch]:
+        """Return the same rows some at a time; those of all are never held."""
+        self._read(spine)
+        found: pa.RecordBatchReader = self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
+        return found
+
+    def _read(self, spine: pd.DataFrame | None) -> None:
+        """Let queries read the history of a spine's stakeholders, and the spine; without one everyone's."""
         view = f"CREATE OR REPLACE TEMP VIEW history AS SELECT * FROM {self._events}"
         if spine is not None:
             people = spine["stakeholder"]
@@ -108,14 +159,16 @@ class _Database:
             self._connection.register("rows", rows)
             self._connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM rows")
         self._connection.execute(view)
-        found: pa.Table = self._connection.execute(sql).to_arrow_table()
-        return found
 
     def compute(self, sql: str, measures: pa.Table) -> pa.Table:
-        """Return the rows of a query over a table of measures."""
-        self._connection.register("measures", measures)
-        found: pa.Table = self._connection.execute(sql).to_arrow_table()
-        return found
+        """Return the rows of a query over a table of measures; one query is planned once."""
+        self._measures.table = measures
+        if sql != self._planned:
+            self._connection.execute(f"PREPARE made AS {sql}")
+            self._planned = sql
+        made = self._connection.execute("EXECUTE made").to_arrow_reader(max(1, len(measures)))
+        table: pa.Table = made.read_all()
+        return table
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,6 +15,7 @@ from ibis.expr.types import Table
 
 from ..contracts.params import Params
 from .duckdb_engine import DuckDBEngine
+from .measures import Measures
 
 
 class Engine(Protocol):
@@ -36,8 +37,17 @@ class Engine(Protocol):
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
         """Yield each spine with the rows of each query, in order."""
 
-    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
-        """Return the rows of a compiled query over `measures` alone."""
+    def measured_parts(
+        self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
+        """Yield each spine with the rows of a query over its `measures` laid side by side, and those of each query.
+
+        Args:
+            measures: of the events that each row sees.
+            sql: compiled; over the table of `side_by_side.Measured` alone.
+            queries: over `history` and `spine`.
+            spines: by stakeholder, each with all rows of its stakeholders, numbered.
+        """
 
     def close(self) -> None:
         """Free what the engine holds."""

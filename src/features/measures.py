@@ -1,6 +1,7 @@
 """What is counted of the visible events, once per row and event type: all features are arithmetic on these numbers.
 
-Everything counted is int64, so both engines and any order of adding give the same numbers.
+Everything counted is int64, so both engines and any order of adding give the same numbers. `per_type` says what each
+measure is, and Spark runs it; beside the embedded engine tally.py counts the same in NumPy (docs/decisions/0032).
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import numpy as np
+import pandas as pd
 from ibis.expr.types import Column, Table
+from numpy.typing import NDArray
 
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS
+from .visible import HISTORY, SPINE, visible, visible_at
 
 WEEKS = 52  # of the calendar of active weeks; its bits, and one for all before, fit a float64
 AGES = ("youngest", "oldest")
@@ -66,15 +71,71 @@ class Windows:
         return self.days[-1]
 
 
-def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued: bool, partly: bool) -> Table:
-    """Return one row per spine row and event type with its measures.
+@dataclass(frozen=True)
+class Measures:
+    """What is to be counted.
 
-    Args:
-        seen: events paired with rows, as visible() gives them.
+    Attributes:
+        types: codes of the event types.
+        whole: whether the history holds no other types.
         windows: of counts and sums.
         channels: name -> code, of the channels to count.
         valued: whether any event carries a value.
         partly: whether some types have events with a value and others without.
+        instant: as-of instant of every row (microseconds), of which there is one per stakeholder: events need not be
+            paired with rows then. None: any rows.
+    """
+
+    types: Sequence[int]
+    whole: bool
+    windows: Windows
+    channels: Mapping[str, int]
+    valued: bool
+    partly: bool
+    instant: int | None = None
+
+    @property
+    def read(self) -> list[str]:
+        """Return the columns of `seen_by` that are looked at."""
+        of_values = ["amount", "position"] if self.valued else []
+        return ["row", "type", "age", *(["channel"] if self.channels else []), *of_values]
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the measures, as `per_type` explains them."""
+        days = self.windows.days
+        names = ["n", *AGES, CALENDAR, *(f"n_{each}" for each in (*days, *self.windows.counted))]
+        names += [f"sum_{each}" for each in days if self.valued] + [LAST] * self.valued
+        names += [f"valued_{each}" for each in days if self.partly]
+        return [*names, *(f"on_{name}" for name in self.channels)]
+
+
+def seen_by(measures: Measures) -> Table:
+    """Return the visible events of these types, as far as they are read.
+
+    Returns:
+        row: of the spine, or the stakeholder's code where all rows have one instant; type; age (microseconds); channel;
+        amount; position.
+    """
+    wanted = HISTORY if measures.whole else HISTORY.filter(HISTORY.type.isin(list(measures.types)))
+    if measures.instant is None:
+        return visible(wanted, SPINE).select(*measures.read)
+    seen = visible_at(wanted, measures.instant)
+    return seen.mutate(row=seen.stakeholder).select(*measures.read)
+
+
+def row_keys(measures: Measures, spine: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the `row` by which `seen_by` names each row of a spine, ascending, shape (n,)."""
+    keys: NDArray[np.int64] = spine["row" if measures.instant is None else "stakeholder"].to_numpy()
+    return keys
+
+
+def per_type(seen: Table, measures: Measures) -> Table:
+    """Return one row per spine row and event type with its measures.
+
+    Args:
+        seen: of `seen_by`.
+        measures: to count.
 
     Returns:
         row, type; `n`: events; `n_<days>`: events in the window; `youngest`, `oldest`: ages in microseconds; `weeks`:
@@ -82,6 +143,7 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
         window; if valued `sum_<days>`: sum of the values in the window, and `last`: the value of the latest event that
         has one, of the last recorded among ties; if partly `valued_<days>`: number of the values in the window.
     """
+    windows = measures.windows
     columns: dict[str, Any] = {
         "n": seen.row.count(),
         "youngest": seen.age.min(),
@@ -91,16 +153,16 @@ def per_type(seen: Table, windows: Windows, channels: Mapping[str, int], valued:
     for days in windows.days:
         recent = seen.age <= days * MICROS_PER_DAY
         columns[f"n_{days}"] = how_often(recent)
-        if valued:
+        if measures.valued:
             columns[f"sum_{days}"] = total_of(seen.amount, recent)
-        if partly:
+        if measures.partly:
             columns[f"valued_{days}"] = seen.amount.count(where=recent)
     for days in windows.counted:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
-    if valued:
+    if measures.valued:
         columns[LAST] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
     channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null())
-    for name, code in channels.items():
+    for name, code in measures.channels.items():
         columns[f"on_{name}"] = how_often(channel == code)
     return seen.group_by("row", "type").aggregate(**columns)
 

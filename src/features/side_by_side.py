@@ -1,7 +1,6 @@
 """The measures of each row's event types laid side by side, one row per spine row (docs/decisions/0025).
 
-No engine does this: it is copying, which NumPy does in a fraction of the time of aggregates that choose by type. Counts
-and sums are 0 where a type has no event; ages and the latest value are missing there.
+Counts and sums are 0 where a type has no event; ages and the latest value are missing there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,53 +55,71 @@ class Measured:
         return count_bits(reduce(or_, (self.of(name, CALENDAR) for name in names)) & (2**weeks - 1))
 
 
-def lay(found: pa.Table, keys: Ints, codes: Sequence[int]) -> pa.Table:
+class Places:
+    """The places of ascending integers, by a table over their range; any other integer has one place for itself."""
+
+    def __init__(self, keys: Ints, places: Ints, elsewhere: int) -> None:
+        low = int(keys[0]) if len(keys) else 0
+        self._before = low - 1
+        self._table = np.full(int(keys[-1]) - low + 3 if len(keys) else 2, elsewhere, dtype=np.intp)
+        self._table[keys - self._before] = places
+
+    def of(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the place of each value."""
+        return self._table.take(values - self._before, mode="clip")
+
+
+def lay(found: pa.Table, keys: Ints, types: Sequence[int]) -> pa.Table:
     """Return the table that `Measured` computes with.
 
     Args:
         found: row, type and measures, as `per_type` returns them, in any order; a row that is no key goes nowhere.
         keys: the found `row` of each spine row, ascending, shape (n,).
-        codes: of the types.
+        types: their codes.
+
+    Returns:
+        as `laid`.
+    """
+    n, kinds = len(keys), np.unique(types)
+    rows = Places(keys, np.arange(n), n).of(found["row"].to_numpy())
+    places = Places(kinds, np.arange(len(kinds)) * (n + 1), 0).of(found["type"].to_numpy()) + rows
+    numbers, there = {}, {}
+    for measure in found.column_names[2:]:
+        values = found[measure].combine_chunks()
+        numbers[measure] = _spread(values.fill_null(0).to_numpy(), places, len(kinds) * (n + 1))
+        if measure in _MISSING:
+            valid = values.is_valid().to_numpy(zero_copy_only=False)
+            there[measure] = _spread(valid, places, len(kinds) * (n + 1))
+    return laid(numbers, there, kinds, n)
+
+
+def _spread(values: NDArray[Any], places: NDArray[np.intp], size: int) -> NDArray[Any]:
+    """Return zeros with each value at its place."""
+    spread = np.zeros(size, dtype=values.dtype)
+    spread[places] = values
+    return spread
+
+
+def laid(numbers: Mapping[str, Ints], there: Mapping[str, NDArray[np.bool_]], kinds: Ints, n: int) -> pa.Table:
+    """Return measures by place as a table of one row per spine row.
+
+    Args:
+        numbers: of each measure by its name: the n rows of each type after each other and behind them one more, for
+            what is of no row, shape (types × (n + 1),).
+        there: where there is a number, of those measures that may be missing.
+        kinds: codes of the types, shape (types,).
+        n: the number of rows.
 
     Returns:
         row (0 … n − 1) and each measure of each type, int64.
     """
-    row, kind = _Positions(keys), _Positions(np.unique(codes))
-    rows, n = row.of(found["row"].to_numpy()), len(keys)
-    mine = slice(None) if (rows >= 0).all() else rows >= 0
-    places = (kind.of(found["type"].to_numpy()) * n + rows)[mine]
     columns = {"row": pa.array(np.arange(n))}
-    for measure in found.column_names[2:]:
-        values = found[measure].combine_chunks()
-        numbers = _spread(values.fill_null(0).to_numpy()[mine], places, (len(kind.keys), n))
-        known: Sequence[Any] = [None] * len(numbers)
-        if measure in _MISSING:
-            there = values.is_valid().to_numpy(zero_copy_only=False)[mine]
-            known = [pa.py_buffer(np.packbits(each, bitorder="little"))
-                     for each in _spread(there, places, numbers.shape)]  # fmt: skip
-        for code, bits, each in zip(kind.keys.tolist(), known, numbers, strict=True):
-            columns[_column(measure, code)] = pa.Array.from_buffers(pa.int64(), n, [bits, pa.py_buffer(each)])
+    for measure, every in numbers.items():
+        for at, code in enumerate(kinds.tolist()):
+            mine = slice(at * (n + 1), at * (n + 1) + n)
+            bits = pa.py_buffer(np.packbits(there[measure][mine], bitorder="little")) if measure in there else None
+            columns[_column(measure, code)] = pa.Array.from_buffers(pa.int64(), n, [bits, pa.py_buffer(every[mine])])
     return pa.table(columns)
-
-
-def _spread(values: NDArray[Any], places: Ints, shape: tuple[int, int]) -> NDArray[Any]:
-    """Return zeros of a shape with each value at its place."""
-    laid = np.zeros(shape, dtype=values.dtype)
-    laid.reshape(-1)[places] = values
-    return laid
-
-
-class _Positions:
-    """The positions of ascending integers, by a table over their range."""
-
-    def __init__(self, keys: Ints) -> None:
-        self.keys, self._low = keys, int(keys[0]) if len(keys) else 0
-        self._table = np.full(int(keys[-1]) - self._low + 1 if len(keys) else 0, -1)
-        self._table[keys - self._low] = np.arange(len(keys))
-
-    def of(self, values: Ints) -> Ints:
-        """Return the position of each value, −1 of one that lies between the keys."""
-        return self._table[values - self._low]
 
 
 def _column(measure: str, code: int) -> str:

@@ -16,6 +16,8 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from ..contracts.errors import ParamsError
+from .measures import Measures, per_type, row_keys, seen_by
+from .side_by_side import lay
 
 
 class _CompileOptions(ibis.config.Config):
@@ -63,11 +65,15 @@ class SparkEngine:
         for spine in spines:
             yield spine, [self.query(sql, spine) for sql in queries]
 
-    def compute(self, sql: str, measures: pa.Table) -> pa.Table:
-        """Return the rows of a compiled query over `measures` alone."""
-        self._session.createDataFrame(measures).createOrReplaceTempView("measures")
-        found: pa.Table = self._session.sql(sql).toArrow()
-        return found
+    def measured_parts(
+        self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
+    ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
+        """Yield each spine with the rows of a query over its measures, and those of each query, one after the other."""
+        counted = self.compile(per_type(seen_by(measures), measures))
+        for spine, (found, *others) in self.query_parts([counted, *queries], spines):
+            laid = lay(found, row_keys(measures, spine), measures.types)
+            self._session.createDataFrame(laid).createOrReplaceTempView("measures")
+            yield spine, self._session.sql(sql).toArrow(), others
 
     def close(self) -> None:
         """Stop the session that this engine started."""

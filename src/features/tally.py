@@ -1,0 +1,161 @@
+"""The measures of some rows, counted by NumPy straight to where features read them (docs/decisions/0032).
+
+`measures.per_type` defines what is counted. Here every row and type has a place of its own instead of a group in a hash
+table. Numbers are added up batch by batch, in any order, so that the events of the rows are never held together.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..contracts.errors import InputError
+from ..contracts.time import MICROS_PER_DAY
+from .history import AMOUNT_UNITS
+from .measures import AGES, CALENDAR, LAST, WEEKS, Measures
+from .side_by_side import Ints, Places, laid
+
+_BITS = 64  # of a calendar
+_INTEGERS = np.iinfo(np.int64)
+_AROUND = 2.0**64  # by which an int64 sum is wrong once it has gone around
+Number = TypeVar("Number", np.int64, np.float64)
+
+
+class Tally:
+    """What has been counted so far, by place: the rows of each type after each other, as `laid` takes them.
+
+    Events of a window are kept apart from those of the next longer one alone, and added in the end.
+    """
+
+    def __init__(self, measures: Measures, keys: Ints) -> None:
+        """Begin without an event.
+
+        Args:
+            measures: to count.
+            keys: the `row` by which events name each spine row, ascending, shape (n,); events of others count nowhere.
+        """
+        self._measures, self._n, self._kinds = measures, len(keys), np.unique(measures.types)
+        self._places = len(self._kinds) * (self._n + 1)
+        self._row = Places(keys, np.arange(self._n), self._n)
+        self._type = Places(self._kinds, np.arange(len(self._kinds)) * (self._n + 1), 0)
+        self._ends = np.unique([*measures.windows.days, *measures.windows.counted]) * MICROS_PER_DAY
+        self._counts = np.zeros((len(self._ends) + 1, self._places), dtype=np.int64)
+        self._youngest = np.full(self._places, _INTEGERS.max)
+        self._oldest = np.zeros(self._places, dtype=np.int64)
+        self._weeks = np.zeros((self._places, _BITS), dtype=np.bool_)
+        self._channels = np.array(sorted({*measures.channels.values()}), dtype=np.int64)
+        number = len(self._channels)
+        self._channel = Places(self._channels, np.arange(number) * self._places, number * self._places)
+        self._on = np.zeros((number + 1, self._places), dtype=np.int64)
+        self._amounts = _Amounts(self._counts.shape, measures.partly) if measures.valued else None
+
+    def add(self, events: pa.RecordBatch) -> None:
+        """Count some of the events of `seen_by`; only `Measures.read` is looked at."""
+        age = events["age"].to_numpy()
+        place = self._type.of(events["type"].to_numpy()) + self._row.of(events["row"].to_numpy())
+        # An event as old as a window is long lies inside.
+        part = np.searchsorted(self._ends, age) * self._places + place
+        np.add.at(self._counts.reshape(-1), part, 1)
+        np.minimum.at(self._youngest, place, age)
+        np.maximum.at(self._oldest, place, age)
+        week = np.minimum((age - 1) // (7 * MICROS_PER_DAY), WEEKS)
+        self._weeks.reshape(-1)[place * _BITS + week] = True
+        if self._measures.channels:
+            recent = np.flatnonzero(age <= self._measures.windows.longest * MICROS_PER_DAY)
+            channel = self._channel.of(events["channel"].to_numpy().take(recent))
+            np.add.at(self._on.reshape(-1), channel + place.take(recent), 1)
+        if self._amounts is not None:
+            self._amounts.add(events, place, part)
+
+    def table(self) -> pa.Table:
+        """Return what was counted, as `laid`.
+
+        Raises:
+            InputError: a sum of values is too large.
+        """
+        counts, days = _added_up(self._counts), self._measures.windows.days
+        numbers = {"n": counts[-1], "youngest": self._youngest, "oldest": self._oldest,
+                   CALENDAR: np.packbits(self._weeks, bitorder="little").view(np.int64)}  # fmt: skip
+        there = dict.fromkeys(AGES, counts[-1] > 0)
+        numbers |= self._of_windows("n", counts, [*days, *self._measures.windows.counted])
+        on = np.searchsorted(self._channels, [*self._measures.channels.values()])
+        numbers |= {f"on_{name}": self._on[at] for name, at in zip(self._measures.channels, on, strict=True)}
+        if self._amounts is not None:
+            sums, valued = self._amounts.totals(self._n)
+            numbers |= self._of_windows("sum", sums, days)
+            numbers |= self._of_windows("valued", valued, days) if valued is not None else {}
+            numbers[LAST], there[LAST] = self._amounts.last()
+        return laid(numbers, there, self._kinds, self._n)
+
+    def _of_windows(self, measure: str, within: Ints, days: Sequence[int]) -> dict[str, Ints]:
+        """Return the numbers of each window by the name of the measure."""
+        ends = np.searchsorted(self._ends, np.array(days, dtype=np.int64) * MICROS_PER_DAY)
+        return {f"{measure}_{each}": within[end] for each, end in zip(days, ends, strict=True)}
+
+
+class _Amounts:
+    """The amounts among the events counted: their sums and numbers, and the latest recorded."""
+
+    def __init__(self, shape: tuple[int, int], counted: bool) -> None:
+        self._sums = np.zeros(shape, dtype=np.int64)
+        self._counts = np.zeros(shape, dtype=np.int64) if counted else None
+        self._last, self._recorded = np.zeros(shape[1], dtype=np.int64), np.full(shape[1], _INTEGERS.min)
+        self._rough: NDArray[np.float64] | None = None
+        self._bound = 0  # of what any sum may have come to
+
+    def add(self, events: pa.RecordBatch, place: NDArray[np.intp], part: NDArray[np.intp]) -> None:
+        """Add the amounts of events at these places, and at these of all parts."""
+        amount = events["amount"]
+        there = np.flatnonzero(amount.is_valid().to_numpy(zero_copy_only=False))
+        value, position = (_numbers(events[name]).take(there) for name in ("amount", "position"))
+        place, part = place.take(there), part.take(there)
+        self._watch(value)
+        np.add.at(self._sums.reshape(-1), part, value)
+        if self._rough is not None:
+            np.add.at(self._rough.reshape(-1), part, value.astype(np.float64))
+        if self._counts is not None:
+            np.add.at(self._counts.reshape(-1), part, 1)
+        np.maximum.at(self._recorded, place, position)
+        latest = np.flatnonzero(position == self._recorded.take(place))
+        self._last[place.take(latest)] = value.take(latest)
+
+    def _watch(self, value: Ints) -> None:
+        """Keep floating-point sums beside as soon as one of int64 could have gone around."""
+        if len(value):
+            self._bound += len(value) * max(abs(int(value.min())), abs(int(value.max())))
+        if self._rough is None and self._bound > _INTEGERS.max:
+            self._rough = self._sums.astype(np.float64)
+
+    def last(self) -> tuple[Ints, NDArray[np.bool_]]:
+        """Return the amount recorded last at each place, and where there is one."""
+        return self._last, self._recorded > _INTEGERS.min
+
+    def totals(self, n: int) -> tuple[Ints, Ints | None]:
+        """Return the sums and, where they are counted, the numbers of the amounts up to the end of each part.
+
+        Raises:
+            InputError: a sum of the n rows is no int64.
+        """
+        sums = _added_up(self._sums)
+        if self._rough is not None:
+            astray = np.abs(_added_up(self._rough) - sums)[:-1] > _AROUND / 2
+            if astray.reshape(len(astray), -1, n + 1)[:, :, :n].any():
+                most = f"sums of one type and window within {_INTEGERS.max // AMOUNT_UNITS:,} either way"
+                raise InputError("events, column value", most, "a larger one", "correct the values")
+        return sums, None if self._counts is None else _added_up(self._counts)
+
+
+def _numbers(column: pa.Array) -> Ints:
+    """Return int64 numbers as they lie in memory, whatever stands where one is missing."""
+    numbers: Ints = pa.Array.from_buffers(pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset)
+    return numbers.to_numpy()
+
+
+def _added_up(parts: NDArray[Number]) -> NDArray[Number]:
+    """Add each part to the next longer one, where it stands."""
+    for shorter, longer in pairwise(parts):
+        longer += shorter
+    return parts
