@@ -72,7 +72,8 @@ def make(events: int, path: Path) -> None:
         FROM ({drawn})"""
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "6GB"})
     batches = connection.execute(table).to_arrow_reader(1_000_000)
-    write_parts(path, (pa.Table.from_batches([batch]).cast(STORED) for batch in batches), deltas=["position"])
+    parts = (pa.Table.from_batches([batch]).cast(STORED) for batch in batches)
+    write_parts(path, parts, deltas=["position"], codec="lz4")
 
 
 def stakeholders(events: int) -> pd.DataFrame:

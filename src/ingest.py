@@ -38,7 +38,7 @@ def main() -> None:
     received = contacts_received(taken.decisions, params.interventions.control)
     history = history_parts(taken.stakeholders["stakeholder_id"], taken.event_parts, received, codes, slugs)
     write_evenly(TABLES / "events.parquet", taken.event_parts.tables())
-    write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"])
+    write_evenly(TABLES / "history.parquet", map(stored, history), deltas=["position"], codec="lz4")
     with open_engine(TABLES / "history.parquet", params) as engine:
         counts = occurrences(engine, params)
     write_json(TABLES / "history.json", {**codes.as_dict(), "occurrences": counts.to_dict("list")})

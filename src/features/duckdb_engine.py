@@ -53,7 +53,7 @@ class DuckDBEngine:
     ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
         """Yield each spine with the rows of a query over its measures, and those of each query, in order.
 
-        DuckDB finds what each row sees and NumPy counts it, while DuckDB goes on reading.
+        What the rows see streams from DuckDB to NumPy, which counts it (tally.py).
         """
         seen = self.compile(seen_by(measures))
 
@@ -141,11 +141,10 @@ class _Database:
         found: pa.Table = self._connection.execute(sql).to_arrow_table()
         return found
 
-    def batches(self, sql: str, spine: pd.DataFrame) -> Iterable[pa.RecordBatch]:
-        """Return the same rows some at a time; those of all are never held."""
+    def batches(self, sql: str, spine: pd.DataFrame) -> Iterator[pa.RecordBatch]:
+        """Yield the same rows some at a time; those of all are never held."""
         self._read(spine)
-        found: pa.RecordBatchReader = self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
-        return found
+        yield from self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
 
     def _read(self, spine: pd.DataFrame | None) -> None:
         """Let queries read the history of a spine's stakeholders, and the spine; without one everyone's."""

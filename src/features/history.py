@@ -22,10 +22,11 @@ AMOUNT_UNITS = 10_000  # int64 units per 1.0 of an event's value; sums are exact
 NO_CODE = -1  # of a type that never occurs, and of an event without a channel
 # First words of the features over several types, and what each is about.
 _TOGETHER = {"activity": "all events", "contacts": "all contacts", "responses": "responses", "refusals": "refusals"}
+_ALWAYS = {"stakeholder": pa.int32(), "at": pa.int64(), "known": pa.int64(), "position": pa.int64(),
+           "type": pa.int32(), "channel": pa.int32()}  # fmt: skip
 STORED = pa.schema(
-    [("stakeholder", pa.int32()), ("at", pa.int64()), ("known", pa.int64()), ("position", pa.int64()),
-     ("type", pa.int32()), ("channel", pa.int32()), ("amount", pa.int64())]
-)  # fmt: skip
+    [*(pa.field(name, kind, nullable=False) for name, kind in _ALWAYS.items()), pa.field("amount", pa.int64())]
+)
 
 
 @dataclass(frozen=True)

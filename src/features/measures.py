@@ -161,9 +161,9 @@ def per_type(seen: Table, measures: Measures) -> Table:
         columns[f"n_{days}"] = seen.row.count(where=seen.age <= days * MICROS_PER_DAY)
     if measures.valued:
         columns[LAST] = latest_of(seen.amount, seen.position, where=seen.amount.notnull())
-    channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null())
-    for name, code in measures.channels.items():
-        columns[f"on_{name}"] = how_often(channel == code)
+    if measures.channels:
+        channel = (seen.age <= windows.longest * MICROS_PER_DAY).ifelse(seen.channel, ibis.null())
+        columns |= {f"on_{name}": how_often(channel == code) for name, code in measures.channels.items()}
     return seen.group_by("row", "type").aggregate(**columns)
 
 

