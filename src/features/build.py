@@ -27,7 +27,7 @@ from .retention_worth import RetentionWorth
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 
 ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
-_BYTES_PER_CELL = 200  # that an engine holds for each feature of a row while it groups, rounded up
+_BYTES_PER_CELL = 200  # that an engine holds for each feature of a row while it counts, rounded up
 _TENURE = Feature("tenure_days", "days since the relationship began", "days", "since")
 
 

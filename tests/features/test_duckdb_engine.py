@@ -29,9 +29,10 @@ from rapport.features import duckdb_engine
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
+from rapport.features.history import stored
 from rapport.features.occurrences import occurrences
 from rapport.features.tally import Tally
-from rapport.store.frames import write_frame
+from rapport.store.frames import write_parts
 
 STAKEHOLDERS, HISTORY, CODES = crowd(people=10_000, events=200_000, kinds=8, seed=1)
 
@@ -126,7 +127,7 @@ def test_what_was_spilled_is_removed() -> None:
 
 def test_a_file_gives_what_its_table_gives(tmp_path: Path, plenty: pa.Table) -> None:
     path = tmp_path / "people's history.parquet"
-    write_frame(path, HISTORY)
+    write_parts(path, [stored(HISTORY)], deltas=["position"], codec="lz4")
     with open_engine(path, params()) as engine:
         assert population(engine).equals(plenty)
 

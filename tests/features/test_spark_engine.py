@@ -39,11 +39,12 @@ from rapport.contracts.errors import ParamsError
 from rapport.features import build as building
 from rapport.features.build import Featurizer
 from rapport.features.engine import open_engine
+from rapport.features.history import stored
 from rapport.features.occurrences import occurrences
 from rapport.features.retention_worth import RetentionWorth
 from rapport.features.spark_engine import SparkEngine
 from rapport.features.spine import population_spine, relationships, snapshot_spine
-from rapport.store.frames import write_frame
+from rapport.store.frames import write_parts
 from slow_features import assert_agrees
 
 # PySpark says this when it is imported, pandera imports it wherever it can be.
@@ -166,8 +167,9 @@ def test_the_largest_values_are_the_same(spark: Any) -> None:
 def test_a_file_in_parts_gives_what_its_table_gives(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The file is as ingest writes it: compressed and coded in a way that the engine must know."""
     stakeholders, history, codes = crowd(people=40, events=400, kinds=2, seed=3)
-    write_frame(tmp_path / "people's history.parquet", history)
+    write_parts(tmp_path / "people's history.parquet", [stored(history)], deltas=["position"], codec="lz4")
     found = []
     for events, engine, rows in ((history, "duckdb", 100), (tmp_path / "people's history.parquet", "spark", 25)):
         monkeypatch.setattr(building, "ROWS_AT_ONCE", rows)

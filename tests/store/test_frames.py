@@ -38,11 +38,12 @@ def test_a_part_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
 
 
-def test_a_flipped_bit_and_a_missing_file_are_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+def test_a_flipped_bit_and_a_missing_file_are_seen(tmp_path: Path, codec: str) -> None:
     path = tmp_path / "table.parquet"
     with pytest.raises(ArtifactError, match="expected a table written by an earlier stage; got no file"):
         check_file(path)
-    write_parts(path, parts())
+    write_parts(path, parts(), codec=codec)
     check_file(path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
