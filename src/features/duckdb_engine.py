@@ -40,13 +40,14 @@ class DuckDBEngine:
 
     def query(self, sql: str, spine: pd.DataFrame | None = None) -> pa.Table:
         """Return the rows of a compiled query; row groups without the spine's stakeholders are not read."""
-        return self._whole.answer(sql, spine)
+        self._whole.read(spine)
+        return self._whole.answer(sql)
 
     def query_parts(
         self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
         """Yield each spine with the rows of each query, in order."""
-        return self._in_parts(lambda database, spine: [database.answer(sql, spine) for sql in queries], spines)
+        return self._in_parts(lambda database, _: [database.answer(sql) for sql in queries], spines)
 
     def measured_parts(
         self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
@@ -58,9 +59,9 @@ class DuckDBEngine:
         seen = self.compile(seen_by(measures))
 
         def answered(database: _Database, spine: pd.DataFrame) -> tuple[pa.Table, list[pa.Table]]:
-            others = [database.answer(query, spine) for query in queries]
+            others = [database.answer(query) for query in queries]
             tally = Tally(measures, row_keys(measures, spine))
-            for events in database.batches(seen, spine):
+            for events in database.batches(seen):
                 tally.add(events)
             return database.compute(sql, tally.table()), others
 
@@ -81,6 +82,7 @@ class DuckDBEngine:
         def answered(spine: pd.DataFrame) -> Answer:
             database = free.get()
             try:
+                database.read(spine)
                 return work(database, spine)
             finally:
                 free.put(database)
@@ -135,19 +137,8 @@ class _Database:
             self._connection.register("events", events)
             self._events = "events"
 
-    def answer(self, sql: str, spine: pd.DataFrame | None) -> pa.Table:
-        """Return the rows of a query over everyone's history, or over that of the spine's stakeholders."""
-        self._read(spine)
-        found: pa.Table = self._connection.execute(sql).to_arrow_table()
-        return found
-
-    def batches(self, sql: str, spine: pd.DataFrame) -> Iterator[pa.RecordBatch]:
-        """Yield the same rows some at a time; those of all are never held."""
-        self._read(spine)
-        yield from self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
-
-    def _read(self, spine: pd.DataFrame | None) -> None:
-        """Let queries read the history of a spine's stakeholders, and the spine; without one everyone's."""
+    def read(self, spine: pd.DataFrame | None) -> None:
+        """Let queries read a spine and the history of its stakeholders; without one, everyone's."""
         view = f"CREATE OR REPLACE TEMP VIEW history AS SELECT * FROM {self._events}"
         if spine is not None:
             people = spine["stakeholder"]
@@ -158,6 +149,15 @@ class _Database:
             self._connection.register("rows", rows)
             self._connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM rows")
         self._connection.execute(view)
+
+    def answer(self, sql: str) -> pa.Table:
+        """Return the rows of a query."""
+        found: pa.Table = self._connection.execute(sql).to_arrow_table()
+        return found
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query some at a time; those of all are never held."""
+        yield from self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
 
     def compute(self, sql: str, measures: pa.Table) -> pa.Table:
         """Return the rows of a query over a table of measures; one query is planned once."""
