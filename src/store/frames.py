@@ -43,7 +43,7 @@ def write_parts(path: Path, parts: Iterable[pa.Table], deltas: Sequence[str] = (
         path: the file.
         parts: of the table, in order.
         deltas: columns of integers that rise from row to row: stored as differences they are read several times faster.
-        codec: of the compression; lz4 takes a tenth more room than zstd, and reading an eighth less time.
+        codec: of the compression; lz4 takes a little more room than zstd and is read faster.
     """
     rows, writer = 0, None
     with replacing(path) as file:
