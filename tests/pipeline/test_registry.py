@@ -53,12 +53,14 @@ assert "rapport" not in sys.modules
 
 
 @pytest.fixture(scope="module")
-def published(small_run: Path) -> Path:
-    """The small run, published into its own folder."""
-    with pytest.MonkeyPatch.context() as patch, inside(small_run):
+def published(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small run, published."""
+    copy = tmp_path_factory.mktemp("published") / "project"
+    shutil.copytree(small_run, copy)
+    with pytest.MonkeyPatch.context() as patch, inside(copy):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert publish_run(load_params()).new
-    return small_run
+    return copy
 
 
 @pytest.fixture
