@@ -70,6 +70,17 @@ def test_windows_are_sorted_and_each_stands_once() -> None:
     assert "visit_trend" not in names, "one window has no trend"
 
 
+def test_windows_end_within_a_century() -> None:
+    """More microseconds than int64 holds would count nothing, or everything."""
+    assert params(windows_days=(7, 36_500)).features.windows_days == (7, 36_500)
+    long_ago = Event("ann", AS_OF - 400 * DAY, AS_OF - DAY, "visit")
+    ann = build([long_ago], [], ["ann"], windows_days=(7, 36_500)).population.iloc[0]
+    assert (ann["visit_count_7d"], ann["visit_count_36500d"]) == (0, 1)
+    for days in (36_501, 200_000_000):
+        with pytest.raises(ParamsError, match=rf"features\.windows_days\.1: expected less than .* 36500; got {days}"):
+            params(windows_days=(7, days))
+
+
 # --- channels -------------------------------------------------------------------------------------------------------
 
 
