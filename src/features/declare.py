@@ -72,5 +72,5 @@ class Material:
 
     def measures(self, instant: int | None = None) -> Measures:
         """Return what is counted of the events, for rows at one instant or at any."""
-        types, valued, partly = tuple(self.codes.values()), bool(self.valued), bool(self.partly)
-        return Measures(types, self.whole, self.windows, self.channels, valued, partly, instant)
+        valued, partly = bool(self.valued), bool(self.partly)
+        return Measures(self.codes, self.whole, self.windows, self.channels, valued, partly, instant)

@@ -76,7 +76,7 @@ class Measures:
     """What is to be counted.
 
     Attributes:
-        types: codes of the event types.
+        types: codes of the event types, by slug.
         whole: whether the history holds no other types.
         windows: of counts and sums.
         channels: name -> code, of the channels to count.
@@ -86,7 +86,7 @@ class Measures:
             paired with rows then. None: any rows.
     """
 
-    types: Sequence[int]
+    types: Mapping[str, int]
     whole: bool
     windows: Windows
     channels: Mapping[str, int]
@@ -117,7 +117,7 @@ def seen_by(measures: Measures) -> Table:
         row: of the spine, or the stakeholder's code where all rows have one instant; type; age (microseconds); channel;
         amount; position.
     """
-    wanted = HISTORY if measures.whole else HISTORY.filter(HISTORY.type.isin(list(measures.types)))
+    wanted = HISTORY if measures.whole else HISTORY.filter(HISTORY.type.isin([*measures.types.values()]))
     if measures.instant is None:
         return visible(wanted, SPINE).select(*measures.read)
     seen = visible_at(wanted, measures.instant)

@@ -73,7 +73,8 @@ def lay(found: pa.Table, keys: Ints, types: Sequence[int]) -> pa.Table:
     """Return the table that `Measured` computes with.
 
     Args:
-        found: row, type and measures, as `per_type` returns them, in any order; a row that is no key goes nowhere.
+        found: row, type and measures, as `per_type` returns them, in any order; a row that is no key or type goes
+            nowhere.
         keys: the found `row` of each spine row, ascending, shape (n,).
         types: their codes.
 
@@ -82,14 +83,15 @@ def lay(found: pa.Table, keys: Ints, types: Sequence[int]) -> pa.Table:
     """
     n, kinds = len(keys), np.unique(types)
     rows = Places(keys, np.arange(n), n).of(found["row"].to_numpy())
-    places = Places(kinds, np.arange(len(kinds)) * (n + 1), 0).of(found["type"].to_numpy()) + rows
+    last = len(kinds) * (n + 1)
+    places = Places(kinds, np.arange(0, last, n + 1), last).of(found["type"].to_numpy()) + rows
     numbers, there = {}, {}
     for measure in found.column_names[2:]:
-        values = found[measure].combine_chunks()
-        numbers[measure] = _spread(values.fill_null(0).to_numpy(), places, len(kinds) * (n + 1))
+        values = found[measure].cast(pa.int64()).combine_chunks()
+        numbers[measure] = _spread(values.fill_null(0).to_numpy(), places, last + n + 1)
         if measure in _MISSING:
             valid = values.is_valid().to_numpy(zero_copy_only=False)
-            there[measure] = _spread(valid, places, len(kinds) * (n + 1))
+            there[measure] = _spread(valid, places, last + n + 1)
     return laid(numbers, there, kinds, n)
 
 
@@ -105,7 +107,7 @@ def laid(numbers: Mapping[str, Ints], there: Mapping[str, NDArray[np.bool_]], ki
 
     Args:
         numbers: of each measure by its name: the n rows of each type after each other and behind them one more, for
-            what is of no row, shape (types × (n + 1),).
+            what is of no row; behind all, as many for what is of no type, shape ((types + 1) × (n + 1),).
         there: where there is a number, of those measures that may be missing.
         kinds: codes of the types, shape (types,).
         n: the number of rows.

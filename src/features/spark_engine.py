@@ -71,7 +71,7 @@ class SparkEngine:
         """Yield each spine with the rows of a query over its measures, and those of each query, one after the other."""
         counted = self.compile(per_type(seen_by(measures), measures))
         for spine, (found, *others) in self.query_parts([counted, *queries], spines):
-            laid = lay(found, row_keys(measures, spine), measures.types)
+            laid = lay(found, row_keys(measures, spine), [*measures.types.values()])
             self._session.createDataFrame(laid).createOrReplaceTempView("measures")
             yield spine, self._session.sql(sql).toArrow(), others
 

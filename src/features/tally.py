@@ -27,6 +27,8 @@ Number = TypeVar("Number", np.int64, np.float64)
 class Tally:
     """What has been counted so far, by place: the rows of each type after each other, as `laid` takes them.
 
+    Behind them stand those of any other type.
+
     Events of a window are kept apart from those of the next longer one alone, and added in the end.
     """
 
@@ -37,10 +39,11 @@ class Tally:
             measures: to count.
             keys: the `row` by which events name each spine row, ascending, shape (n,); events of others count nowhere.
         """
-        self._measures, self._n, self._kinds = measures, len(keys), np.unique(measures.types)
-        self._places = len(self._kinds) * (self._n + 1)
+        self._measures, self._n, self._kinds = measures, len(keys), np.unique([*measures.types.values()])
+        self._places = (len(self._kinds) + 1) * (self._n + 1)
         self._row = Places(keys, np.arange(self._n), self._n)
-        self._type = Places(self._kinds, np.arange(len(self._kinds)) * (self._n + 1), 0)
+        last = len(self._kinds) * (self._n + 1)
+        self._type = Places(self._kinds, np.arange(0, last, self._n + 1), last)
         self._ends = np.unique([*measures.windows.days, *measures.windows.counted]) * MICROS_PER_DAY
         self._counts = np.zeros((len(self._ends) + 1, self._places), dtype=np.int64)
         self._youngest = np.full(self._places, _INTEGERS.max)
@@ -71,10 +74,10 @@ class Tally:
             self._amounts.add(events, place, part)
 
     def table(self) -> pa.Table:
-        """Return what was counted, as `laid`.
+        """Return what was counted, as `laid`; once, at the end: numbers are added up and handed out where they stand.
 
         Raises:
-            InputError: a sum of values is too large.
+            InputError: a sum of values that features read is no int64.
         """
         counts, days = _added_up(self._counts), self._measures.windows.days
         numbers = {"n": counts[-1], "youngest": self._youngest, "oldest": self._oldest,
@@ -84,7 +87,9 @@ class Tally:
         on = np.searchsorted(self._channels, [*self._measures.channels.values()])
         numbers |= {f"on_{name}": self._on[at] for name, at in zip(self._measures.channels, on, strict=True)}
         if self._amounts is not None:
-            sums, valued = self._amounts.totals(self._n)
+            sums, valued, rough = self._amounts.totals()
+            if rough is not None:
+                self._refuse_astray(sums, rough)
             numbers |= self._of_windows("sum", sums, days)
             numbers |= self._of_windows("valued", valued, days) if valued is not None else {}
             numbers[LAST], there[LAST] = self._amounts.last()
@@ -92,8 +97,29 @@ class Tally:
 
     def _of_windows(self, measure: str, within: Ints, days: Sequence[int]) -> dict[str, Ints]:
         """Return the numbers of each window by the name of the measure."""
-        ends = np.searchsorted(self._ends, np.array(days, dtype=np.int64) * MICROS_PER_DAY)
-        return {f"{measure}_{each}": within[end] for each, end in zip(days, ends, strict=True)}
+        return {f"{measure}_{each}": within[self._part(each)] for each in days}
+
+    def _part(self, days: int) -> int:
+        """Return the part that ends with a window."""
+        return int(np.searchsorted(self._ends, days * MICROS_PER_DAY))
+
+    def _refuse_astray(self, sums: Ints, rough: NDArray[np.float64]) -> None:
+        """Refuse sums that have gone around, of windows, types and rows that are asked for.
+
+        Raises:
+            InputError: there is one.
+        """
+        for days in self._measures.windows.days:
+            about = rough[self._part(days)]
+            astray = np.abs(about - sums[self._part(days)]) > _AROUND / 2
+            found = np.argwhere(astray.reshape(-1, self._n + 1)[:-1, :-1])
+            if len(found):
+                kind, row = found[0]
+                name = {code: name for name, code in self._measures.types.items()}[self._kinds[kind]]
+                total = about[kind * (self._n + 1) + row] / AMOUNT_UNITS
+                most = f"sums of one type and window within {_INTEGERS.max // AMOUNT_UNITS:,} either way"
+                got = f"about {total:.2e} of {name!r} within {days} days"
+                raise InputError("events, column value", most, got, "correct the values")
 
 
 class _Amounts:
@@ -133,19 +159,13 @@ class _Amounts:
         """Return the amount recorded last at each place, and where there is one."""
         return self._last, self._recorded > _INTEGERS.min
 
-    def totals(self, n: int) -> tuple[Ints, Ints | None]:
-        """Return the sums and, where they are counted, the numbers of the amounts up to the end of each part.
+    def totals(self) -> tuple[Ints, Ints | None, NDArray[np.float64] | None]:
+        """Return up to the end of each part the sums, the numbers of amounts and roughly the sums.
 
-        Raises:
-            InputError: a sum of the n rows is no int64.
+        The numbers are None where they are not counted, rough sums where none of the others can have gone around.
         """
-        sums = _added_up(self._sums)
-        if self._rough is not None:
-            astray = np.abs(_added_up(self._rough) - sums)[:-1] > _AROUND / 2
-            if astray.reshape(len(astray), -1, n + 1)[:, :, :n].any():
-                most = f"sums of one type and window within {_INTEGERS.max // AMOUNT_UNITS:,} either way"
-                raise InputError("events, column value", most, "a larger one", "correct the values")
-        return sums, None if self._counts is None else _added_up(self._counts)
+        counts = None if self._counts is None else _added_up(self._counts)
+        return _added_up(self._sums), counts, None if self._rough is None else _added_up(self._rough)
 
 
 def _numbers(column: pa.Array) -> Ints:

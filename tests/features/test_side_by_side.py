@@ -48,6 +48,23 @@ def test_more_rows_than_a_byte_has_bits() -> None:
     assert laid == [at + 1 if at % 3 == 0 else None for at in range(100)]
 
 
+def test_other_types_go_nowhere() -> None:
+    others = {name: [*values, 7, 7, 7] for name, values in FOUND.items()}
+    found = pa.table(others | {"row": [*FOUND["row"], 5, 9, 12], "type": [*FOUND["type"], -2, 3, 99]})
+    assert lay(found, KEYS, CODES).equals(lay(pa.table(FOUND), KEYS, CODES))
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.float64(), pa.decimal128(38)])
+def test_measures_of_any_type_are_laid_as_int64(kind: pa.DataType) -> None:
+    narrow = pa.table(FOUND | {"last": pa.array(FOUND["last"], pa.int64()).cast(kind)})
+    assert lay(narrow, KEYS, CODES).equals(lay(pa.table(FOUND), KEYS, CODES))
+
+
+def test_a_measure_that_is_no_whole_number_is_no_measure() -> None:
+    with pytest.raises(pa.ArrowInvalid, match="truncated"):
+        lay(pa.table(FOUND | {"n": [3.0, 2.5, 6.0, 1.0]}), KEYS, CODES)
+
+
 def test_no_event_and_no_row() -> None:
     nothing = pa.table({name: pa.array([], pa.int64()) for name in FOUND})
     assert lay(nothing, KEYS, CODES).to_pydict()["n_of_1"] == [0, 0, 0]

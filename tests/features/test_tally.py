@@ -1,5 +1,6 @@
 """NumPy counts what the definition of the measures says, whatever the events and the order and batches they come in."""
 
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -18,13 +19,20 @@ from rapport.features.side_by_side import lay
 from rapport.features.tally import Tally
 
 PEOPLE, INSTANTS = 6, [AS_OF - 91 * DAY, AS_OF - 30 * DAY, AS_OF]
-WITHOUT_VALUES = Measures((3, 1), False, Windows([7]), {}, valued=False, partly=False)
-ALL = Measures((0, 1, 2, 3), True, Windows([7, 30, 90], [1, 14, 400]), {"web": 2, "a_fax": 0}, valued=True, partly=True)
+WITHOUT_VALUES = Measures({"use": 3, "ask": 1}, False, Windows([7]), {}, valued=False, partly=False)
+TYPES = {"ask": 1, "buy": 0, "rent": 2, "use": 3}
+ALL = Measures(TYPES, True, Windows([7, 30, 90], [1, 14, 400]), {"web": 2, "a_fax": 0}, valued=True, partly=True)
 SETTINGS = {
     "everything, any instants": ALL,
     "everything, one instant": Measures(*list(vars(ALL).values())[:-1], instant=AS_OF),
     "some types, one never occurs, all with values": Measures(
-        (-1, 2, 0, -1), False, Windows([30, 365]), {"phone": 1}, valued=True, partly=False, instant=AS_OF
+        {"never": -1, "rent": 2, "buy": 0, "nor_this": -1},
+        False,
+        Windows([30, 365]),
+        {"phone": 1},
+        valued=True,
+        partly=False,
+        instant=AS_OF,
     ),
     "no values and no channels": WITHOUT_VALUES,
 }
@@ -73,7 +81,7 @@ def defined(engine: DuckDBEngine, measures: Measures, rows: pd.DataFrame) -> pa.
         known["seen"] = engine.compile(seen_by(measures))
     found = engine.query(known["defined"], rows)
     assert {*found.column_names} == {"row", "type", *measures.names}
-    return lay(found, row_keys(measures, rows), measures.types)
+    return lay(found, row_keys(measures, rows), [*measures.types.values()])
 
 
 def assert_counts_as_defined(events: pd.DataFrame, measures: Measures, people: list[int], seed: int = 0) -> pa.Table:
@@ -146,7 +154,79 @@ def test_sums_are_exact_to_the_last_int64_and_no_further(sign: int) -> None:
         engine.close()
     tally = Tally(measures, row_keys(measures, rows))
     tally.add(batch)
-    with pytest.raises(
-        InputError, match=r"events, column value: expected sums .* within 922,337,203,685,477 either way"
-    ):
+    got = rf"got about {sign * 9.22e14:.2e} of 'ask' within 7 days".replace("+", r"\+")
+    with pytest.raises(InputError, match=rf"events, column value: expected .* 922,337,203,685,477 either way; {got}"):
         tally.table()
+
+
+def seen(events: list[tuple[int, int, int, int | None]]) -> pa.RecordBatch:
+    """Return events of row, type, age in days and amount as a tally takes them, each recorded after the one before."""
+    row, kind, age, amount = zip(*events, strict=True) if events else [()] * 4
+    numbers = {"row": row, "type": kind, "age": np.array(age, dtype=np.int64) * DAY, "amount": amount}
+    return pa.record_batch({name: pa.array(each, pa.int64()) for name, each in numbers.items()} |
+                           {"position": np.arange(len(events))})  # fmt: skip
+
+
+BUYS = {"buy": 0, "rent": 2}
+
+
+def counted_by(
+    events: list[tuple[int, int, int, int | None]], windows: Windows, cuts: list[int]
+) -> dict[str, list[int]]:
+    """Return what a tally for rows 0, 1 and 2 makes of events in batches between the cuts."""
+    tally, batch = Tally(Measures(BUYS, True, windows, {}, valued=True, partly=False), np.arange(3)), seen(events)
+    for start, end in pairwise([0, *cuts, len(events)]):
+        tally.add(batch.slice(start, end - start))
+    found: dict[str, list[int]] = tally.table().to_pydict()
+    return found
+
+
+def test_a_sum_is_refused_just_where_python_says_it_is_no_int64() -> None:
+    """Huge amounts of both signs over several batches, types and rows, some of nobody's; the oracle never overflows.
+
+    Of amounts that no feature reads any sum may go around: of other rows and types, within windows that are counted
+    alone, and of what is older than the longest window.
+    """
+    rng, refused, windows = np.random.default_rng(4), 0, Windows([7, 30], [14, 50])
+    for _ in range(600):
+        n = int(rng.integers(0, 70))
+        sizes = rng.choice([2**63 - 1, 2**62, 2**61, 10**16, 5], n).tolist()
+        amounts = [None if rng.random() < 0.1 else int(rng.choice([1, -1])) * size - int(rng.integers(2)) * (size > 5)
+                   for size in sizes]  # fmt: skip
+        rows, kinds = rng.integers(-1, 4, n).tolist(), rng.choice([0, 0, 2, 2, 1, 5], n).tolist()
+        ages = rng.choice([1, 7, 8, 14, 30, 31, 60], n).tolist()
+        events = list(zip(rows, kinds, ages, amounts, strict=True))
+        sums = {
+            (days, kind, row): sum(each[3] or 0 for each in events if each[:2] == (row, kind) and each[2] <= days)
+            for days in windows.days for kind in BUYS.values() for row in range(3)
+        }  # fmt: skip
+        cuts = sorted(rng.integers(0, n + 1, 3).tolist())
+        if all(-(2**63) <= each < 2**63 for each in sums.values()):
+            found = counted_by(events, windows, cuts)
+            assert {(days, kind, row): found[f"sum_{days}_of_{kind}"][row] for days, kind, row in sums} == sums
+        else:
+            refused += 1
+            with pytest.raises(InputError, match=r"either way; got about -?\d\.\d\de\+1\d of '(buy|rent)' within"):
+                counted_by(events, windows, cuts)
+    assert 100 < refused < 500
+
+
+@pytest.mark.parametrize("age", [8, 14, 40, 60])
+def test_sums_of_windows_that_are_counted_alone_are_not_refused(age: int) -> None:
+    """What is too large within 14 days comes back within 30; what is older than that is in no sum."""
+    back = [(1, 0, 20, -HUGE)] * 2 if age < 30 else []
+    events = [(1, 0, age, HUGE), (1, 0, age, HUGE), *back, (1, 0, 1, 5)]
+    found = counted_by(events, Windows([7, 30], [14, 50]), [1])
+    assert (found["sum_7_of_0"][1], found["sum_30_of_0"][1]) == (5, 5)
+    with pytest.raises(InputError, match=r"got about 9\.22e\+14 of 'buy' within 60 days"):
+        counted_by(events[:2], Windows([7, 60], [14]), [1])
+
+
+def test_other_types_count_nowhere() -> None:
+    """Type 0 is the lowest: an event of another below, between or above is none of its."""
+    windows = Windows([7, 30])
+    mine = [(0, 0, 3, 4), (1, 2, 9, 5)]
+    others = [(row, kind, 1, 7) for row in (-1, 0, 1, 2, 9) for kind in (-1, 1, 3, 99)]
+    alone, among = (counted_by(events, windows, [1]) for events in (mine, [*mine, *others]))
+    assert among == alone
+    assert (among["n_of_0"], among["sum_30_of_2"]) == ([1, 0, 0], [0, 5, 0])
