@@ -1,7 +1,8 @@
-"""The embedded engine: DuckDB over one history; what exceeds its memory is spilled to disk.
+"""The embedded engine: DuckDB finds events in one history, NumPy counts them (docs/decisions/0032).
 
-Questions about everyone are answered by all threads together, those about some stakeholders by one thread each, several
-at a time: what threads share within one grouping costs DuckDB about a third more work.
+Questions about everyone are answered by all threads together. Those about some stakeholders are answered several at a
+time, each by one thread that reads, counts and computes. What DuckDB groups, joins or sorts beyond its memory is spilled
+to disk; the numbers of the rows that are counted lie beside that memory.
 """
 
 import tempfile
@@ -167,6 +168,7 @@ class _Database:
             self._planned = sql
         made = self._connection.execute("EXECUTE made").to_arrow_reader(max(1, len(measures)))
         table: pa.Table = made.read_all()
+        self._measures.table = _Current.table  # the next ones are counted without these beside them
         return table
 
     def close(self) -> None:

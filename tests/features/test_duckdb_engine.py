@@ -1,5 +1,6 @@
 """The embedded engine: little memory, many threads, parts and a file instead of a table change no byte."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,26 +58,43 @@ def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table
 
 
 def test_events_are_counted_a_few_at_a_time(plenty: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many the rows of a part see, no more than these are held at once."""
-    rows = list[int]()
+    """Counting begins long before the events of a part have all been read; DuckDB reads some 100,000s ahead."""
+    source, counted, read = Source(times=10), list[int](), list[int]()
+
+    class Noting(Tally):
+        def add(self, events: pa.RecordBatch) -> None:
+            counted.append(len(events))
+            read.append(source.read)
+            super().add(events)
+
     monkeypatch.setattr(duckdb_engine, "_EVENTS_AT_ONCE", 4096)
-    monkeypatch.setattr(duckdb_engine, "Tally", lambda *given: Counting(rows, *given))
+    monkeypatch.setattr(duckdb_engine, "Tally", Noting)
     with open_engine(HISTORY, params(threads=1)) as engine:
-        assert population(engine).equals(plenty)
-    assert max(rows) == 4096
-    assert 150_000 < sum(rows) <= len(HISTORY)
+        monkeypatch.setattr(engine, "_events", source)  # of the databases that answer for parts
+        found = population(engine)
+    assert found.num_rows == plenty.num_rows, "one part"
+    for name in ("type0_count_60d", "type7_count_7d"):
+        assert np.array_equal(found[name], 10 * plenty[name].to_numpy())
+    assert max(counted) == 4096
+    assert 1_500_000 < sum(counted) <= read[-1] == 10 * len(HISTORY)
+    assert read[0] < read[-1] / 2
 
 
-class Counting(Tally):
-    """A tally that notes how many events came at once."""
+class Source:
+    """The history some times over, as a stream of 2,000 events at a time; `read` says how many were asked for."""
 
-    def __init__(self, rows: list[int], *given: Any) -> None:
-        super().__init__(*given)
-        self._rows = rows
+    def __init__(self, times: int) -> None:
+        self._batches = pa.Table.from_pandas(HISTORY, preserve_index=False).to_batches(2000) * times
+        self.read = 0
 
-    def add(self, events: pa.RecordBatch) -> None:
-        self._rows.append(len(events))
-        super().add(events)
+    def __arrow_c_stream__(self, schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._batches[0].schema, self._stream())
+        return reader.__arrow_c_stream__(schema)
+
+    def _stream(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.read += len(batch)
+            yield batch
 
 
 def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:
@@ -113,6 +131,20 @@ def test_a_query_over_measures_reads_those_of_each_call() -> None:
             for rows in ([1, 2], [5], [2, 1]):
                 made = engine._whole.compute(f"SELECT row * {factor} AS more FROM measures", pa.table({"row": rows}))
                 assert made.to_pydict() == {"more": [factor * row for row in rows]}
+    finally:
+        engine.close()
+
+
+def test_measures_are_let_go_once_they_are_computed_with() -> None:
+    """Those of the next part are counted without them beside."""
+    engine = DuckDBEngine(HISTORY.head(1), 1, 0.25)
+    try:
+        measures = pa.table({"row": [1, 2]})
+        seen = weakref.ref(measures)
+        assert engine._whole.compute("SELECT row + 1 AS more FROM measures", measures).num_rows == 2
+        assert seen() is measures
+        del measures
+        assert seen() is None
     finally:
         engine.close()
 
