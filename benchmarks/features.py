@@ -1,12 +1,12 @@
 """Features against the machine's floor and against pandas: time and peak memory, each case in a process of its own.
 
-`python benchmarks/features.py [--events 1 10 100] [--folder FOLDER]` (millions). The data are made once in FOLDER: 100
-events a stakeholder over two years, six event types, four channels, three types with values, one event in fifty known
-a day late. Cases: `floor`, a bare DuckDB scan and group-by by stakeholder and event type over the same Parquet (count,
-sum of values, latest time); `counted`, what ingest counts once beside writing the history, so that `ours` may choose;
-`ours`, the default catalogue at one as-of instant; `ours, 4 instants`, the same for four snapshots in one pass;
-`pandas`, the same features with group-bys, at sizes that pandas can do, compared with ours cell by cell at the smallest
-size.
+`python benchmarks/features.py [--events 1 10 100] [--folder FOLDER]` (millions). The data are made once in FOLDER, in
+files named for their size and compression: 100 events a stakeholder over two years, six event types, four channels,
+three types with values, one event in fifty known a day late. Cases: `floor`, a bare DuckDB scan and group-by by
+stakeholder and event type over the same Parquet (count, sum of values, latest time); `counted`, what ingest counts once
+beside writing the history, so that `ours` may choose; `ours`, the default catalogue at one as-of instant;
+`ours, 4 instants`, the same for four snapshots in one pass; `pandas`, the same features with group-bys, at sizes that
+pandas can do, compared with ours cell by cell at the smallest size.
 """
 
 import argparse
@@ -41,6 +41,7 @@ CODES = Codes(TYPES, CHANNELS)
 WINDOWS = (30, 90, 365)
 VALUED = (2, 4, 5)  # codes of the types that carry values
 THREADS = 2
+CODEC = "lz4"
 
 
 def params(snapshots: int = 1) -> Params:
@@ -73,7 +74,7 @@ def make(events: int, path: Path) -> None:
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "6GB"})
     batches = connection.execute(table).to_arrow_reader(1_000_000)
     parts = (pa.Table.from_batches([batch]).cast(STORED) for batch in batches)
-    write_parts(path, parts, deltas=["position"], codec="lz4")
+    write_parts(path, parts, deltas=["position"], codec=CODEC)
 
 
 def stakeholders(events: int) -> pd.DataFrame:
@@ -254,7 +255,7 @@ def main() -> None:
     print("| million events | case | s | processor s | peak GiB | times the floor | by processor s |")
     print("|---|---|---|---|---|---|---|")
     for millions in given.events:
-        path = given.folder / f"history_{millions}m.parquet"
+        path = given.folder / f"history_{millions}m_{CODEC}.parquet"
         if not path.exists():
             make(millions * 1_000_000, path)
         if "pandas" in given.cases and millions == min(given.events):
