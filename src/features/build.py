@@ -27,8 +27,8 @@ from .retention_worth import RetentionWorth
 from .spine import decision_spine, population_spine, relationships, snapshot_spine
 
 ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
-# That each feature of a row is allowed in a part. About 30 were measured on the embedded engine (default catalogue of 86
-# features, once counted and computed with); DuckDB may fill its memory beside them.
+# That each feature of a row is allowed in a part. About 30 were measured on the embedded engine (86 features of the
+# default catalogue, from counting to the table); DuckDB may fill its memory beside them.
 _BYTES_PER_CELL = 200
 _TENURE = Feature("tenure_days", "days since the relationship began", "days", "since")
 

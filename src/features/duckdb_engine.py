@@ -1,8 +1,8 @@
 """The embedded engine: DuckDB finds events in one history, NumPy counts them (docs/decisions/0032).
 
-Questions about everyone are answered by all threads together. Those about some stakeholders are answered several at a
-time, each by one thread that reads, counts and computes. What DuckDB groups, joins or sorts beyond its memory is spilled
-to disk; the numbers of the rows that are counted lie beside that memory.
+Questions about everyone are answered by all threads together; those about some stakeholders several at a time, each by
+one thread that reads, counts and computes. What DuckDB groups, joins or sorts beyond its memory is spilled to disk; the
+numbers of the rows that are counted lie beside that memory.
 """
 
 import tempfile
