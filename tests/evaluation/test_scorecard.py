@@ -1,7 +1,6 @@
 """The churn scorecard beside its baselines, and scrambled outcomes: nothing can be learned from them."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,15 +9,10 @@ from scipy.special import expit
 
 from rapport.contracts.params import Params, parse_params
 from rapport.evaluation.calibration import expected_calibration_error, log_loss, recalibration
-from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import View
-from rapport.evaluation.log import LoggedDecisions
-from rapport.evaluation.policy_scorecard import policy_scorecard
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.evaluation.scorecard import churn_scorecard
 from rapport.models.churn_baselines import BASELINES, RULE
 from rapport.models.training import Rows, train
-from rapport.policy.limits import Constraints, Limit
 
 PEOPLE = 400
 RULES = ["use, lowest first", "age, highest first", "a, lowest first"]
@@ -90,46 +84,6 @@ def test_a_baseline_that_the_source_has_no_history_for_is_left_out() -> None:
 def test_without_leavers_the_baselines_are_undefined() -> None:
     found = churn_scorecard(held_out().assign(churned=False), params())["baselines"]
     assert all(found[name][key]["value"] is None for name in BASELINES for key in ("auc", "ours_minus_this"))
-
-
-def decided(gain_of_call: float) -> Held:
-    """Return 200 decisions, half of them calls worth 20 at a cost of 5, four of which were hardly likely."""
-    arm, n = np.tile([0, 1], 100), 200
-    propensity = np.where(np.arange(n) < 8, np.where(arm == 1, 0.01, 0.99), 0.5)
-    log = LoggedDecisions(20.0 * arm, arm, propensity, np.tile([0.0, 5.0], (n, 1)), np.tile([0.0, 20.0], (n, 1)),
-                          np.arange(n))  # fmt: skip
-    gain = np.column_stack([np.zeros(n), np.full(n, gain_of_call)])
-    return Held(log, gain, np.ones((n, 2), dtype=bool), Constraints(), np.arange(n) % 2, np.full(n, 0.2),
-                np.ones(n, dtype=bool), gain)  # fmt: skip
-
-
-def test_what_the_treated_gain_and_what_the_log_cannot_tell() -> None:
-    found = policy_scorecard(decided(3.0), ("none", "call"))
-    assert found["gain_per_treated"]["value"] == pytest.approx(15.0)
-    assert found["arms"] == {"none": {"decisions": 100, "known": True}, "call": {"decisions": 100, "known": True}}
-    assert (found["propensity"]["least"], found["propensity"]["without_overlap"]) == (0.01, 4)
-    unknown = policy_scorecard(decided(np.nan), ("none", "call"))
-    assert unknown["gain_per_treated"]["value"] is None
-    assert unknown["arms"]["call"] == {"decisions": 100, "known": False}
-
-
-def test_what_the_model_of_all_decisions_chooses_otherwise_is_added_to_what_the_treated_gain() -> None:
-    """Held-out models call everybody, which gains 15; the whole model leaves half alone, expecting 1 more of each."""
-    held = decided(3.0)
-    gain = np.column_stack([np.zeros(200), np.where(np.arange(200) < 100, 3.0, -1.0)])
-    found = policy_scorecard(held, ("none", "call"), whole=View(gain, gain))
-    assert found["gain_per_treated"]["value"] == pytest.approx((200 * 15 + 100 * 1) / 100)
-    assert found["policies"] == policy_scorecard(held, ("none", "call"))["policies"]
-
-
-def test_both_choose_within_the_limits_that_both_can_keep() -> None:
-    """A quota of 150 calls, which the whole model may not fill: neither is held to it."""
-    quota = Limit("quota", 150.0, np.array([[0.0, 1.0]]), "ge")
-    held = replace(decided(-1.0), constraints=Constraints((quota,)))
-    assert held.ours[0][:, 1].sum() >= 150
-    gain = np.column_stack([np.zeros(200), np.where(np.arange(200) < 100, 3.0, np.nan)])
-    found = policy_scorecard(held, ("none", "call"), whole=View(gain, gain))["gain_per_treated"]
-    assert (found["value"], found["n"]) == (None, 0)  # without the quota nobody would be called out of fold
 
 
 LEARNED = BASELINES[1:]  # these snapshots have no history to be silent in
