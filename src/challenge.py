@@ -16,7 +16,8 @@ app = new_app("Fetch the champion that this iteration's bundle has to beat.")
 def main() -> None:
     """Read the registry, write data/registry."""
     digest = challenge(load_params())
-    say("no champion of this source yet" if digest is None else f"to be beaten: champion {digest[:12]}")
+    none = "no champion of this source from an earlier iteration"
+    say(f"to be beaten: {none if digest is None else 'champion ' + digest[:12]}")
 
 
 def challenge(params: Params) -> str | None:

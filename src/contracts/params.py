@@ -70,7 +70,7 @@ class Features(Section):
     `allow` names features that may tell churn all by themselves; any other that does is refused as a leak.
     """
 
-    windows_days: tuple[Annotated[int, Field(gt=0, le=36_500)], ...] = (30, 90, 365)
+    windows_days: Annotated[tuple[Annotated[int, Field(gt=0, le=36_500)], ...], Field(min_length=1)] = (30, 90, 365)
     snapshots: int = Field(default=4, ge=1, le=100)
     snapshot_every_days: int = Field(default=90, gt=0)
     exclude: tuple[str, ...] = ()

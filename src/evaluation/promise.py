@@ -87,7 +87,7 @@ def total_gain(assignments: pd.DataFrame, control: str, per_treated: Mapping[str
 
     Returns:
         expected: sum of the expected gains, money; value, low, high: money, None where someone is treated by plan and
-        `per_treated` is undefined.
+        `per_treated` is undefined, or none but explorers are treated.
 
     >>> rows = pd.DataFrame({"intervention": ["call"] * 2, "reason": "best_gain", "expected_gain": [10.0, 6.0]})
     >>> total_gain(rows, "none", {"value": 7.0, "low": 6.0, "high": 8.0})
@@ -97,6 +97,7 @@ def total_gain(assignments: pd.DataFrame, control: str, per_treated: Mapping[str
     treated = (assignments["intervention"] != control).to_numpy(dtype=bool) & ~np.isnan(gain)
     explored = treated & (assignments["reason"] == "explore").to_numpy(dtype=bool)
     planned, drawn = int((treated & ~explored).sum()), float(gain[explored].sum())
-    each = {name: per_treated[name] if planned else 0.0 for name in ("value", "low", "high")}
+    sure = 0.0 if not explored.any() else None  # of what explorers gain no held-out decision tells
+    each = {name: per_treated[name] if planned else sure for name in ("value", "low", "high")}
     told = {name: None if mean is None else drawn + planned * mean for name, mean in each.items()}
     return {"expected": float(gain[treated].sum()), **told}

@@ -150,7 +150,7 @@ def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[s
     total = total_gain(assignments, params.interventions.control, metrics["uplift"]["gain_per_treated"])
     expected = f"The expected gains of these assignments add up to {number(total['expected'])}"
     if total["low"] is None:
-        return f"{expected}; too few held-out decisions would be treated to tell whether that will come."
+        return f"{expected}; too few are treated by plan, here or held out, to tell whether that will come."
     return (
         f"{expected}; by what held-out decisions gain, doubly robust, and what the model of all decisions chooses "
         f"better than theirs, they bring {number(total['value'])} over contacting nobody, costs paid, over "

@@ -140,11 +140,13 @@ def test_what_the_rest_of_the_decisions_taught_is_added() -> None:
     assert np.mean(before) < -0.2
 
 
-def test_nobody_treated_by_plan_gains_what_is_expected_for_sure() -> None:
+def test_of_explorers_alone_nothing_is_told_and_nobody_treated_gains_nothing_for_sure() -> None:
     unknown = {"value": None, "low": None, "high": None}
     table = pd.DataFrame({
         "intervention": ["none", "call"], "reason": ["no_gain", "explore"], "expected_gain": [0.0, -2.0]
     })  # fmt: skip
-    assert total_gain(table, "none", unknown) == {"expected": -2.0, "value": -2.0, "low": -2.0, "high": -2.0}
+    assert total_gain(table, "none", unknown) == {"expected": -2.0, "value": None, "low": None, "high": None}
+    nobody = total_gain(table.assign(intervention="none"), "none", unknown)
+    assert nobody == {"expected": 0.0, "value": 0.0, "low": 0.0, "high": 0.0}
     planned = total_gain(table.assign(reason="best_gain"), "none", unknown)
     assert planned == {"expected": -2.0, "value": None, "low": None, "high": None}

@@ -44,7 +44,7 @@ def test_the_total_is_told_by_held_out_decisions_for_those_planned(assignments, 
 
 def test_a_total_that_cannot_be_told_says_so(assignments, params, metrics):
     metrics["uplift"]["gain_per_treated"] = {"value": None, "low": None, "high": None}
-    assert "too few held-out decisions" in total_sentence(assignments, params, metrics)
+    assert "too few are treated by plan, here or held out" in total_sentence(assignments, params, metrics)
     assert total_sentence(assignments, params, {"churn": metrics["churn"]}) == ""
 
 
