@@ -48,6 +48,8 @@ def test_what_the_whole_model_chooses_otherwise_counts_as_it_expects_by_hand() -
     assert found.se == pytest.approx(np.sqrt((influence**2).sum() / (n - 1) / n))  # folds differ by chance only
     fewer = gain_per_treated(log, FOLD[: len(log.arm)], everyone, most, np.tile([0.0, np.nan], (n, 1)))
     assert fewer.value == pytest.approx(40 * -1.0 / 30)
+    influence = (np.tile([-11.0, 9.0], 20) + 40 / 30 * most[:, 1]) * 40 / 30
+    assert fewer.se == pytest.approx(np.sqrt((influence**2).sum() / (n - 1) / n))
 
 
 def test_where_folds_differ_in_what_is_added_the_interval_is_wider() -> None:
