@@ -12,6 +12,7 @@ from rapport.contracts.params import Params, parse_params
 from rapport.evaluation.held import Held, chosen, held_out
 from rapport.evaluation.policy_value import difference, direct, doubly_robust, ipw, logged_policy, snips
 from rapport.policy.choose import Choice, choose
+from rapport.policy.limits import Constraints
 
 NOBODY, CALL = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 
@@ -136,9 +137,9 @@ def test_other_decisions_than_those_predicted_are_refused() -> None:
 def test_our_policy_is_solved_once_and_is_that_of_todays_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     solved = []
 
-    def counted(*problem: object) -> Choice:
-        solved.append(problem)
-        return choose(*problem)  # type: ignore[arg-type]
+    def counted(worth: np.ndarray, cost: np.ndarray, constraints: Constraints) -> Choice:
+        solved.append(constraints)
+        return choose(worth, cost, constraints)
 
     monkeypatch.setattr("rapport.evaluation.held.choose", counted)
     held = by_hand("retained")
