@@ -1,4 +1,4 @@
-"""The embedded engine: DuckDB finds events in one history, NumPy counts them (docs/decisions/0032).
+"""The embedded engine: DuckDB answers queries, NumPy pairs rows with events and counts them (docs/decisions/0036).
 
 Questions about everyone are answered by all threads together; those about some stakeholders several at a time, each by
 one thread that reads, counts and computes. What DuckDB groups, joins or sorts beyond its memory is spilled to disk; the
@@ -19,10 +19,11 @@ import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from .measures import Measures, row_keys, seen_by
+from .measures import Measures
+from .pairs import Events, Rows, columns_read
+from .reader import Reader
 from .tally import Tally
 
-_EVENTS_AT_ONCE = 122_880  # whose numbers stay near the processor
 Answer = TypeVar("Answer")
 
 
@@ -48,22 +49,23 @@ class DuckDBEngine:
         self, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, list[pa.Table]]]:
         """Yield each spine with the rows of each query, in order."""
-        return self._in_parts(lambda database, _: [database.answer(sql) for sql in queries], spines)
+        return self._in_parts(lambda database, spine: database.answers(queries, spine), spines)
 
     def measured_parts(
         self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
         """Yield each spine with the rows of a query over its measures, and those of each query, in order.
 
-        What the rows see streams from DuckDB to NumPy, which counts it (tally.py).
+        What the rows see is found and counted by NumPy, as the history streams past (pairs.py, tally.py).
         """
-        seen = self.compile(seen_by(measures))
+        columns = columns_read(measures)
 
         def answered(database: _Database, spine: pd.DataFrame) -> tuple[pa.Table, list[pa.Table]]:
-            others = [database.answer(query) for query in queries]
-            tally = Tally(measures, row_keys(measures, spine))
-            for events in database.batches(seen):
-                tally.add(events)
+            others = database.answers(queries, spine)
+            rows, tally = Rows(spine), Tally(measures, len(spine))
+            for batch in database.batches(columns, spine):
+                for seen in rows.seeing(Events.of(batch)):
+                    tally.add(seen)
             return database.compute(sql, tally.table()), others
 
         for spine, (made, others) in self._in_parts(answered, spines):
@@ -83,7 +85,6 @@ class DuckDBEngine:
         def answered(spine: pd.DataFrame) -> Answer:
             database = free.get()
             try:
-                database.read(spine)
                 return work(database, spine)
             finally:
                 free.put(database)
@@ -129,6 +130,7 @@ class _Database:
             "autoinstall_known_extensions": False,
         })  # fmt: skip
         self._connection.execute("CREATE MACRO div(a, b) AS a // b")  # Spark knows it by this name
+        self._reader = Reader(events)
         self._measures, self._planned = _Current(), ""
         self._connection.register("measures", self._measures)
         if isinstance(events, Path):
@@ -142,8 +144,7 @@ class _Database:
         """Let queries read a spine and the history of its stakeholders; without one, everyone's."""
         view = f"CREATE OR REPLACE TEMP VIEW history AS SELECT * FROM {self._events}"
         if spine is not None:
-            people = spine["stakeholder"]
-            low, high = (int(people.min()), int(people.max())) if len(people) else (0, -1)
+            low, high = _range(spine)
             view += f" WHERE stakeholder BETWEEN {low} AND {high}"
             # A table of its own, unlike a view of Arrow's, has statistics to plan the join by.
             rows = pa.Table.from_pandas(spine[["row", "stakeholder", "as_of"]], preserve_index=False)
@@ -151,14 +152,20 @@ class _Database:
             self._connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM rows")
         self._connection.execute(view)
 
+    def answers(self, queries: Sequence[str], spine: pd.DataFrame) -> list[pa.Table]:
+        """Return the rows of each query over a spine and the history of its stakeholders."""
+        if queries:
+            self.read(spine)
+        return [self.answer(sql) for sql in queries]
+
     def answer(self, sql: str) -> pa.Table:
         """Return the rows of a query."""
         found: pa.Table = self._connection.execute(sql).to_arrow_table()
         return found
 
-    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a query some at a time; those of all are never held."""
-        yield from self._connection.execute(sql).to_arrow_reader(_EVENTS_AT_ONCE)
+    def batches(self, columns: Sequence[str], spine: pd.DataFrame) -> Iterator[pa.RecordBatch]:
+        """Yield the events of a spine's stakeholders, and possibly of others, as they are stored."""
+        return self._reader.batches(columns, _range(spine))
 
     def compute(self, sql: str, measures: pa.Table) -> pa.Table:
         """Return the rows of a query over a table of measures; one query is planned once."""
@@ -172,5 +179,12 @@ class _Database:
         return table
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection and the file."""
         self._connection.close()
+        self._reader.close()
+
+
+def _range(spine: pd.DataFrame) -> tuple[int, int]:
+    """Return the lowest and the highest code of a spine's stakeholders; of none, a range that holds nobody."""
+    people = spine["stakeholder"]
+    return (int(people.min()), int(people.max())) if len(people) else (0, -1)

@@ -16,6 +16,7 @@ from ..contracts.errors import InputError
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS
 from .measures import AGES, CALENDAR, LAST, WEEKS, Measures
+from .pairs import Events, Pairs
 from .side_by_side import Ints, Places, laid
 
 _BITS = 64  # of a calendar
@@ -32,16 +33,15 @@ class Tally:
     Events of a window are kept apart from those of the next longer one alone, and added in the end.
     """
 
-    def __init__(self, measures: Measures, keys: Ints) -> None:
+    def __init__(self, measures: Measures, rows: int) -> None:
         """Begin without an event.
 
         Args:
             measures: to count.
-            keys: the `row` by which events name each spine row, ascending, shape (n,); events of others count nowhere.
+            rows: the number of spine rows.
         """
-        self._measures, self._n, self._kinds = measures, len(keys), np.unique([*measures.types.values()])
+        self._measures, self._n, self._kinds = measures, rows, np.unique([*measures.types.values()])
         self._places = (len(self._kinds) + 1) * (self._n + 1)
-        self._row = Places(keys, np.arange(self._n), self._n)
         last = len(self._kinds) * (self._n + 1)
         self._type = Places(self._kinds, np.arange(0, last, self._n + 1), last)
         self._ends = np.unique([*measures.windows.days, *measures.windows.counted]) * MICROS_PER_DAY
@@ -55,10 +55,10 @@ class Tally:
         self._on = np.zeros((number + 1, self._places), dtype=np.int64)
         self._amounts = _Amounts(self._counts.shape, measures.partly) if measures.valued else None
 
-    def add(self, events: pa.RecordBatch) -> None:
-        """Count some of the events of `seen_by`; only `Measures.read` is looked at."""
-        age = events["age"].to_numpy()
-        place = self._type.of(events["type"].to_numpy()) + self._row.of(events["row"].to_numpy())
+    def add(self, seen: Pairs) -> None:
+        """Count some of the pairs of rows and events they see; of these only `Measures.read` is looked at."""
+        age, events = seen.age, seen.events
+        place = self._type.of(events.type) + seen.row
         # An event as old as a window is long lies inside.
         part = np.searchsorted(self._ends, age) * self._places + place
         np.add.at(self._counts.reshape(-1), part, 1)
@@ -68,7 +68,7 @@ class Tally:
         self._weeks.reshape(-1)[place * _BITS + week] = True
         if self._measures.channels:
             recent = np.flatnonzero(age <= self._measures.windows.longest * MICROS_PER_DAY)
-            channel = self._channel.of(events["channel"].to_numpy().take(recent))
+            channel = self._channel.of(events.channel.take(recent))
             np.add.at(self._on.reshape(-1), channel + place.take(recent), 1)
         if self._amounts is not None:
             self._amounts.add(events, place, part)
@@ -132,11 +132,10 @@ class _Amounts:
         self._rough: NDArray[np.float64] | None = None
         self._bound = 0  # of what any sum may have come to
 
-    def add(self, events: pa.RecordBatch, place: NDArray[np.intp], part: NDArray[np.intp]) -> None:
+    def add(self, events: Events, place: NDArray[np.intp], part: NDArray[np.intp]) -> None:
         """Add the amounts of events at these places, and at these of all parts."""
-        amount = events["amount"]
-        there = np.flatnonzero(amount.is_valid().to_numpy(zero_copy_only=False))
-        value, position = (_numbers(events[name]).take(there) for name in ("amount", "position"))
+        there = np.flatnonzero(events.valued)
+        value, position = events.amount.take(there), events.position.take(there)
         place, part = place.take(there), part.take(there)
         self._watch(value)
         np.add.at(self._sums.reshape(-1), part, value)
@@ -166,13 +165,6 @@ class _Amounts:
         """
         counts = None if self._counts is None else _added_up(self._counts)
         return _added_up(self._sums), counts, None if self._rough is None else _added_up(self._rough)
-
-
-def _numbers(column: pa.Array) -> Ints:
-    """Return int64 numbers as they lie in memory, whatever lies where one is missing."""
-    raw = pa.Array.from_buffers(pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset)
-    numbers: Ints = raw.to_numpy()
-    return numbers
 
 
 def _added_up(parts: NDArray[Number]) -> NDArray[Number]:

@@ -1,7 +1,9 @@
-"""The only time filter of the project, as Ibis expressions on unbound tables.
+"""The only time filter of the project, and the pairings it stands in as Ibis expressions on unbound tables.
 
 An event has two times, happened (`at`) and known (`known`), a spine row one as-of instant, all int64 microseconds.
 """
+
+from typing import Any
 
 import ibis
 from ibis.expr.types import Table
@@ -21,8 +23,13 @@ HISTORY = ibis.table(
 SPINE = ibis.table({"row": "int64", "stakeholder": "int64", "as_of": "int64"}, name="spine")
 
 
+def is_seen(at: Any, known: Any, as_of: Any) -> Any:
+    """Return whether an event had happened and was known strictly before an instant; of columns of Ibis or arrays."""
+    return (at < as_of) & (known < as_of)
+
+
 def visible(history: Table, spine: Table) -> Table:
-    """Pair each spine row with the events that had happened and were known strictly before its as-of instant.
+    """Pair each spine row with the events that are seen at its as-of instant.
 
     Returns:
         columns of `history` and of `spine`; `age`: microseconds from the event to the as-of instant, > 0.
@@ -31,8 +38,7 @@ def visible(history: Table, spine: Table) -> Table:
         history,
         [
             spine.stakeholder == history.stakeholder,
-            history.at < spine.as_of,
-            history.known < spine.as_of,
+            is_seen(history.at, history.known, spine.as_of),
         ],
         how="inner",
     )
@@ -40,12 +46,12 @@ def visible(history: Table, spine: Table) -> Table:
 
 
 def visible_at(history: Table, instant: int) -> Table:
-    """Keep the events that had happened and were known strictly before one instant, the same for everyone.
+    """Keep the events that are seen at one instant, the same for everyone.
 
     Returns:
         columns of `history`; `age`: microseconds from the event to the instant, > 0.
     """
-    seen = history.filter(history.at < instant, history.known < instant)
+    seen = history.filter(is_seen(history.at, history.known, instant))
     return seen.mutate(age=instant - seen.at)
 
 

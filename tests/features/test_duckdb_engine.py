@@ -1,7 +1,7 @@
 """The embedded engine: little memory, many threads, parts and a file instead of a table change no byte."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ from histories import (
     stakeholder_table,
 )
 from rapport.features import build as building
-from rapport.features import duckdb_engine
+from rapport.features import duckdb_engine, reader
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
 from rapport.features.history import stored
 from rapport.features.occurrences import occurrences
+from rapport.features.pairs import Pairs
+from rapport.features.reader import Reader
 from rapport.features.tally import Tally
 from rapport.store.frames import write_parts
 
@@ -57,44 +59,55 @@ def test_memory_and_threads_change_nothing(how: dict[str, Any], plenty: pa.Table
         assert population(engine).equals(plenty)
 
 
-def test_events_are_counted_a_few_at_a_time(plenty: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting begins long before the events of a part have all been read; DuckDB reads some 100,000s ahead."""
-    source, counted, read = Source(times=10), list[int](), list[int]()
+@pytest.fixture
+def stored_history(tmp_path: Path) -> Path:
+    """The history in a file of ten row groups."""
+    path, table = tmp_path / "people's history.parquet", stored(HISTORY)
+    size = -(-len(HISTORY) // 10)
+    write_parts(path, [table.slice(at, size) for at in range(0, len(HISTORY), size)], ["position"], codec="lz4")
+    return path
+
+
+def test_events_are_counted_a_few_at_a_time(
+    plenty: pa.Table, stored_history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each few are counted before the next are read."""
+    counted, read = list[int](), list[int]()
 
     class Noting(Tally):
-        def add(self, events: pa.RecordBatch) -> None:
-            counted.append(len(events))
-            read.append(source.read)
-            super().add(events)
+        def add(self, seen: Pairs) -> None:
+            counted.append(len(seen.row))
+            assert sum(counted) == sum(read)
+            super().add(seen)
 
-    monkeypatch.setattr(duckdb_engine, "_EVENTS_AT_ONCE", 4096)
-    monkeypatch.setattr(duckdb_engine, "Tally", Noting)
-    with open_engine(HISTORY, params(threads=1)) as engine:
-        monkeypatch.setattr(engine, "_events", source)  # of the databases that answer for parts
-        found = population(engine)
-    assert found.num_rows == plenty.num_rows, "one part"
-    for name in ("type0_count_60d", "type7_count_7d"):
-        assert np.array_equal(found[name], 10 * plenty[name].to_numpy())
-    assert max(counted) == 4096
-    assert 1_500_000 < sum(counted) <= read[-1] == 10 * len(HISTORY)
-    assert read[0] < read[-1] / 2
-
-
-class Source:
-    """The history some times over, as a stream of 2,000 events at a time; `read` says how many were asked for."""
-
-    def __init__(self, times: int) -> None:
-        self._batches = pa.Table.from_pandas(HISTORY, preserve_index=False).to_batches(2000) * times
-        self.read = 0
-
-    def __arrow_c_stream__(self, schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._batches[0].schema, self._stream())
-        return reader.__arrow_c_stream__(schema)
-
-    def _stream(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._batches:
-            self.read += len(batch)
+    def noted(self: Reader, columns: Sequence[str], people: tuple[int, int]) -> Iterator[pa.RecordBatch]:
+        for batch in batches(self, columns, people):
+            read.append(len(batch))
             yield batch
+
+    batches = Reader.batches
+    monkeypatch.setattr(reader, "_EVENTS_AT_ONCE", 4096)
+    monkeypatch.setattr(Reader, "batches", noted)
+    monkeypatch.setattr(duckdb_engine, "Tally", Noting)
+    with open_engine(stored_history, params(threads=1)) as engine:
+        assert population(engine).equals(plenty)
+    assert max(counted) == 4096
+    assert sum(counted) == len(HISTORY)
+
+
+def test_row_groups_without_the_stakeholders_are_not_read(stored_history: Path) -> None:
+    """Of ten groups one or two hold these 500 of 10,000 people; a table is read whole."""
+    low, high = 4_750, 5_249
+    mine = HISTORY["stakeholder"].between(low, high).sum()
+    for events, most in ((stored_history, len(HISTORY) // 5), (pa.Table.from_pandas(HISTORY), len(HISTORY))):
+        reading = Reader(events)
+        try:
+            found = pa.Table.from_batches(reading.batches(["stakeholder", "known"], (low, high))).to_pandas()
+            assert found["stakeholder"].between(low, high).sum() == mine
+            assert mine < len(found) <= most
+            assert [*reading.batches(["known"], (10_001, 10_009))] == [] or events is not stored_history
+        finally:
+            reading.close()
 
 
 def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:
@@ -157,10 +170,13 @@ def test_what_was_spilled_is_removed() -> None:
     assert not folder.exists()
 
 
-def test_a_file_gives_what_its_table_gives(tmp_path: Path, plenty: pa.Table) -> None:
-    path = tmp_path / "people's history.parquet"
-    write_parts(path, [stored(HISTORY)], deltas=["position"], codec="lz4")
-    with open_engine(path, params()) as engine:
+def test_a_file_gives_what_its_table_gives(
+    stored_history: Path, plenty: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one part, and of many that begin and end within row groups."""
+    with open_engine(stored_history, params()) as engine:
+        assert population(engine).equals(plenty)
+        monkeypatch.setattr(building, "ROWS_AT_ONCE", 777)
         assert population(engine).equals(plenty)
 
 

@@ -15,6 +15,7 @@ from histories import AS_OF, DAY
 from rapport.contracts.errors import InputError
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.measures import Measures, Windows, per_type, row_keys, seen_by
+from rapport.features.pairs import Events, Pairs, Rows, columns_read
 from rapport.features.side_by_side import lay
 from rapport.features.tally import Tally
 
@@ -78,10 +79,21 @@ def defined(engine: DuckDBEngine, measures: Measures, rows: pd.DataFrame) -> pa.
     known = SQL.setdefault(repr(measures), {})
     if not known:
         known["defined"] = engine.compile(per_type(seen_by(measures), measures))
-        known["seen"] = engine.compile(seen_by(measures))
     found = engine.query(known["defined"], rows)
     assert {*found.column_names} == {"row", "type", *measures.names}
     return lay(found, row_keys(measures, rows), [*measures.types.values()])
+
+
+def tallied(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list[int]) -> Tally:
+    """Return a tally of the history's columns that are read, in batches between the cuts."""
+    pairs, tally = Rows(rows), Tally(measures, len(rows))
+    read = events.select(columns_read(measures))
+    for start, end in pairwise([0, *cuts, events.num_rows]):
+        for batch in read.slice(start, end - start).to_batches():
+            for seen in pairs.seeing(Events.of(batch)):
+                assert len(seen.row) <= end - start, "no more pairs at once than events"
+                tally.add(seen)
+    return tally
 
 
 def assert_counts_as_defined(events: pd.DataFrame, measures: Measures, people: list[int], seed: int = 0) -> pa.Table:
@@ -89,18 +101,11 @@ def assert_counts_as_defined(events: pd.DataFrame, measures: Measures, people: l
     engine, rows, rng = DuckDBEngine(events, 1, 0.5), spine(measures, people), np.random.default_rng(seed)
     try:
         expected = defined(engine, measures, rows)
-        seen = engine.query(SQL[repr(measures)]["seen"], rows)
     finally:
         engine.close()
-    assert seen.column_names == measures.read
-    shuffled = seen.take(rng.permutation(seen.num_rows)).combine_chunks()
-    tally, start = Tally(measures, row_keys(measures, rows)), 0
-    for end in [*sorted(rng.integers(0, seen.num_rows + 1, 3).tolist()), seen.num_rows]:
-        (batch,) = shuffled.slice(start, end - start).to_batches() or [None]
-        if batch is not None:
-            tally.add(batch)
-        start = end
-    counted = tally.table()
+    shuffled = pa.Table.from_pandas(events, preserve_index=False).take(rng.permutation(len(events)))
+    cuts = sorted(rng.integers(0, len(events) + 1, 3).tolist())
+    counted = tallied(shuffled, measures, rows, cuts).table()
     assert counted.select(expected.column_names).equals(expected)
     assert counted.num_columns == expected.num_columns
     return counted
@@ -130,6 +135,27 @@ def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_counts_as_defined(events, SETTINGS["everything, one instant"], [2])
 
 
+@pytest.mark.parametrize("late", ["at", "known"])
+def test_an_event_of_the_instant_itself_would_be_found(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The definition sees what happened and was known strictly before; a pairing that sees more does not agree."""
+    times = (AS_OF, 0) if late == "at" else (AS_OF - DAY, DAY)
+    events, measures = history([(2, *times, 1, 1, 5)]), SETTINGS["everything, one instant"]
+    assert assert_counts_as_defined(events, measures, [2])["n_of_1"][0].as_py() == 0
+    monkeypatch.setattr("rapport.features.pairs.is_seen", lambda at, known, as_of: (at <= as_of) & (known <= as_of))
+    with pytest.raises(AssertionError):
+        assert_counts_as_defined(events, measures, [2])
+
+
+def test_a_stakeholder_may_have_many_rows_and_others_none() -> None:
+    """One with 40 rows, one with 1, one with none between them; every row counts what came before it."""
+    events = history([(who, AS_OF - day * DAY - 1, 0, 1, 1, 5) for who in (1, 2, 3) for day in range(60)])
+    rows = pd.DataFrame(
+        {"stakeholder": [1] * 40 + [3], "as_of": [AS_OF - day * DAY for day in range(39, -1, -1)] + [AS_OF]}
+    )
+    counted = tallied(pa.Table.from_pandas(events), ALL, rows.assign(row=np.arange(41)), [7, 90]).table()
+    assert counted["n_of_1"].to_pylist() == [*range(21, 61), 60]
+
+
 def same_week(amounts: list[int]) -> pd.DataFrame:
     return history([(1, AS_OF - DAY, 0, 1, 1, each) for each in amounts])
 
@@ -149,22 +175,21 @@ def test_sums_are_exact_to_the_last_int64_and_no_further(sign: int) -> None:
     try:
         with pytest.raises(duckdb.ConversionException, match="out of range"):
             defined(engine, measures, rows)
-        (batch,) = engine.query(SQL[repr(measures)]["seen"], rows).to_batches()
     finally:
         engine.close()
-    tally = Tally(measures, row_keys(measures, rows))
-    tally.add(batch)
+    tally = tallied(pa.Table.from_pandas(same_week([sign * each for each in beyond])), measures, rows, [])
     got = rf"got about {sign * 9.22e14:.2e} of 'ask' within 7 days".replace("+", r"\+")
     with pytest.raises(InputError, match=rf"events, column value: expected .* 922,337,203,685,477 either way; {got}"):
         tally.table()
 
 
-def seen(events: list[tuple[int, int, int, int | None]]) -> pa.RecordBatch:
+def seen(events: list[tuple[int, int, int, int | None]], first: int) -> Pairs:
     """Return events of row, type, age in days and amount as a tally takes them, each recorded after the one before."""
     row, kind, age, amount = zip(*events, strict=True) if events else [()] * 4
-    numbers = {"row": row, "type": kind, "age": np.array(age, dtype=np.int64) * DAY, "amount": amount}
-    return pa.record_batch({name: pa.array(each, pa.int64()) for name, each in numbers.items()} |
-                           {"position": np.arange(len(events))})  # fmt: skip
+    numbers = {"type": kind, "position": np.arange(first, first + len(events)), "amount": amount}
+    none = dict.fromkeys(("stakeholder", "at", "known"), [0] * len(events))
+    batch = pa.record_batch({name: pa.array(each, pa.int64()) for name, each in (numbers | none).items()})
+    return Pairs(np.array(row, dtype=np.intp), np.array(age, dtype=np.int64) * DAY, Events.of(batch))
 
 
 BUYS = {"buy": 0, "rent": 2}
@@ -173,10 +198,10 @@ BUYS = {"buy": 0, "rent": 2}
 def counted_by(
     events: list[tuple[int, int, int, int | None]], windows: Windows, cuts: list[int]
 ) -> dict[str, list[int]]:
-    """Return what a tally for rows 0, 1 and 2 makes of events in batches between the cuts."""
-    tally, batch = Tally(Measures(BUYS, True, windows, {}, valued=True, partly=False), np.arange(3)), seen(events)
+    """Return what a tally makes of events in batches between the cuts; row 3 is nobody."""
+    tally = Tally(Measures(BUYS, True, windows, {}, valued=True, partly=False), 3)
     for start, end in pairwise([0, *cuts, len(events)]):
-        tally.add(batch.slice(start, end - start))
+        tally.add(seen(events[start:end], start))
     found: dict[str, list[int]] = tally.table().to_pydict()
     return found
 
@@ -193,7 +218,7 @@ def test_a_sum_is_refused_just_where_python_says_it_is_no_int64() -> None:
         sizes = rng.choice([2**63 - 1, 2**62, 2**61, 10**16, 5], n).tolist()
         amounts = [None if rng.random() < 0.1 else int(rng.choice([1, -1])) * size - int(rng.integers(2)) * (size > 5)
                    for size in sizes]  # fmt: skip
-        rows, kinds = rng.integers(-1, 4, n).tolist(), rng.choice([0, 0, 2, 2, 1, 5], n).tolist()
+        rows, kinds = rng.integers(0, 4, n).tolist(), rng.choice([0, 0, 2, 2, 1, 5], n).tolist()
         ages = rng.choice([1, 7, 8, 14, 30, 31, 60], n).tolist()
         events = list(zip(rows, kinds, ages, amounts, strict=True))
         sums = {
@@ -226,7 +251,7 @@ def test_other_types_count_nowhere() -> None:
     """Type 0 is the lowest: an event of another below, between or above is none of its."""
     windows = Windows([7, 30])
     mine = [(0, 0, 3, 4), (1, 2, 9, 5)]
-    others = [(row, kind, 1, 7) for row in (-1, 0, 1, 2, 9) for kind in (-1, 1, 3, 99)]
+    others = [(row, kind, 1, 7) for row in range(4) for kind in (-1, 1, 3, 99)]
     alone, among = (counted_by(events, windows, [1]) for events in (mine, [*mine, *others]))
     assert among == alone
     assert (among["n_of_0"], among["sum_30_of_2"]) == ([1, 0, 0], [0, 5, 0])
