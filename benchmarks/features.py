@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import ibis.backends.sql.compilers  # noqa: F401  # importing is no part of any case; Ibis would at the first query
 import numpy as np
 import pandas as pd
 import pyarrow as pa

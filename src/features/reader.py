@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# Arrays of so many numbers stay near the processor, and the allocator keeps their memory from batch to batch.
-_EVENTS_AT_ONCE = 2**16
+_EVENTS_AT_ONCE = 2**17  # of half as many each costs a tenth more, of twice as many no less
 
 
 class Reader:
