@@ -20,9 +20,10 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from .measures import Measures
-from .pairs import Events, Rows, columns_read
-from .reader import Reader
+from .pairs import pairs_of
+from .stream import history_batches
 from .tally import Tally
+from .visible import people_between
 
 Answer = TypeVar("Answer")
 
@@ -58,14 +59,13 @@ class DuckDBEngine:
 
         What the rows see is found and counted by NumPy, as the history streams past (pairs.py, tally.py).
         """
-        columns = columns_read(measures)
 
         def answered(database: _Database, spine: pd.DataFrame) -> tuple[pa.Table, list[pa.Table]]:
             others = database.answers(queries, spine)
-            rows, tally = Rows(spine), Tally(measures, len(spine))
-            for batch in database.batches(columns, spine):
-                for seen in rows.seeing(Events.of(batch)):
-                    tally.add(seen)
+            batches = history_batches(self._events, measures.stored, people_between(spine))
+            tally = Tally(measures, len(spine))
+            for seen in pairs_of(spine, batches, measures):
+                tally.add(seen)
             return database.compute(sql, tally.table()), others
 
         for spine, (made, others) in self._in_parts(answered, spines):
@@ -130,7 +130,6 @@ class _Database:
             "autoinstall_known_extensions": False,
         })  # fmt: skip
         self._connection.execute("CREATE MACRO div(a, b) AS a // b")  # Spark knows it by this name
-        self._reader = Reader(events)
         self._measures, self._planned = _Current(), ""
         self._connection.register("measures", self._measures)
         if isinstance(events, Path):
@@ -144,7 +143,7 @@ class _Database:
         """Let queries read a spine and the history of its stakeholders; without one, everyone's."""
         view = f"CREATE OR REPLACE TEMP VIEW history AS SELECT * FROM {self._events}"
         if spine is not None:
-            low, high = _range(spine)
+            low, high = people_between(spine)
             view += f" WHERE stakeholder BETWEEN {low} AND {high}"
             # A table of its own, unlike a view of Arrow's, has statistics to plan the join by.
             rows = pa.Table.from_pandas(spine[["row", "stakeholder", "as_of"]], preserve_index=False)
@@ -163,10 +162,6 @@ class _Database:
         found: pa.Table = self._connection.execute(sql).to_arrow_table()
         return found
 
-    def batches(self, columns: Sequence[str], spine: pd.DataFrame) -> Iterator[pa.RecordBatch]:
-        """Yield the events of a spine's stakeholders, and possibly of others, as they are stored."""
-        return self._reader.batches(columns, _range(spine))
-
     def compute(self, sql: str, measures: pa.Table) -> pa.Table:
         """Return the rows of a query over a table of measures; one query is planned once."""
         self._measures.table = measures
@@ -179,12 +174,5 @@ class _Database:
         return table
 
     def close(self) -> None:
-        """Close the connection and the file."""
+        """Close the connection."""
         self._connection.close()
-        self._reader.close()
-
-
-def _range(spine: pd.DataFrame) -> tuple[int, int]:
-    """Return the lowest and the highest code of a spine's stakeholders; of none, a range that holds nobody."""
-    people = spine["stakeholder"]
-    return (int(people.min()), int(people.max())) if len(people) else (0, -1)

@@ -1,7 +1,8 @@
 """What is counted of the visible events, once per row and event type: all features are arithmetic on these numbers.
 
-Everything counted is int64, so both engines and any order of adding give the same numbers. `per_type` says what each
-measure is, and Spark runs it; beside the embedded engine tally.py counts the same in NumPy (docs/decisions/0032).
+Everything counted is int64, so both engines and any order of adding give the same numbers. `seen_by` and `per_type` say
+what each measure is, and Spark runs them; beside the embedded engine pairs.py and tally.py count the same in NumPy
+(docs/decisions/0032, 0036).
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,8 +83,8 @@ class Measures:
         channels: name -> code, of the channels to count.
         valued: whether any event carries a value.
         partly: whether some types have events with a value and others without.
-        instant: as-of instant of every row (microseconds), of which there is one per stakeholder: events need not be
-            paired with rows then. None: any rows.
+        instant: as-of instant of every row (microseconds), of which there is one per stakeholder: a query need not
+            pair events with rows then. None: any rows.
     """
 
     types: Mapping[str, int]
@@ -99,6 +100,11 @@ class Measures:
         """Return the columns of `seen_by` that are looked at."""
         of_values = ["amount", "position"] if self.valued else []
         return ["row", "type", "age", *(["channel"] if self.channels else []), *of_values]
+
+    @property
+    def stored(self) -> list[str]:
+        """Return the columns of the history that these are made of."""
+        return ["stakeholder", "at", "known", *(name for name in self.read if name not in ("row", "age"))]
 
     @property
     def names(self) -> list[str]:

@@ -1,10 +1,10 @@
-"""Spine rows paired by NumPy with the events they see, some at a time: `visible` beside the embedded engine.
+"""Spine rows paired by NumPy with the events they see, some events at a time (docs/decisions/0036).
 
-What `measures.seen_by` says as an Ibis expression; the time filter is the same function (visible.py).
+What `measures.seen_by` says as an Ibis expression; the time filter is the same function, `visible.is_seen`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,42 +16,7 @@ from .measures import Measures
 from .side_by_side import Ints, Places
 from .visible import is_seen
 
-
-@dataclass(frozen=True)
-class Events:
-    """Columns of m events, shape (m,) each; those that nobody reads may be empty.
-
-    Attributes:
-        stakeholder, at, known, position, type, channel: as stored (history.py).
-        amount: whatever where there is none.
-        valued: whether there is an amount.
-    """
-
-    stakeholder: NDArray[Any]
-    at: Ints
-    known: Ints
-    type: NDArray[Any]
-    channel: NDArray[Any]
-    position: Ints
-    amount: Ints
-    valued: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, batch: pa.RecordBatch) -> "Events":
-        """Return the events of a batch that has the columns of `columns_read`."""
-        none = np.empty(0, dtype=np.int64)
-        there = dict.fromkeys(("channel", "position"), none)
-        there |= {name: batch[name].to_numpy() for name in batch.schema.names if name != "amount"}
-        if "amount" not in batch.schema.names:
-            return cls(**there, amount=none, valued=none.astype(np.bool_))
-        amount = batch["amount"]
-        return cls(**there, amount=_numbers(amount), valued=amount.is_valid().to_numpy(zero_copy_only=False))
-
-    def take(self, which: NDArray[np.intp]) -> "Events":
-        """Return some of the events."""
-        if len(which) == len(self.at):
-            return self
-        return replace(self, **{name: column.take(which) for name, column in vars(self).items() if len(column)})
+Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -59,49 +24,66 @@ class Pairs:
     """Rows and events, shape (m,) each.
 
     Attributes:
-        row: that sees the event; the number of rows where none does.
-        age: microseconds from the event to the row's as-of instant, > 0; any where no row sees it.
-        events: the events.
+        row: of the spine, that sees the event; the number of rows where none does.
+        age: microseconds from the event to the row's as-of instant, > 0 always.
+        events: of what `Measures.read` names the columns type, channel, amount and position; where there are amounts,
+            `valued` says where there is one, and elsewhere amount is anything.
     """
 
     row: NDArray[np.intp]
     age: Ints
-    events: Events
+    events: Columns
 
 
-class Rows:
-    """The rows of a spine, to be paired with events."""
+def pairs_of(spine: pd.DataFrame, batches: Iterable[pa.RecordBatch], measures: Measures) -> Iterator[Pairs]:
+    """Yield all pairs of rows and events they see, and among them possibly events that nobody sees.
 
-    def __init__(self, spine: pd.DataFrame) -> None:
-        """Take the rows: stakeholder, as_of; by stakeholder, a row's number is its place."""
-        self._as_of = spine["as_of"].to_numpy()
-        people, first = np.unique(spine["stakeholder"].to_numpy(), return_index=True)
-        number = np.diff(first, append=len(spine))
-        self._first, self._number = Places(people, first, 0), Places(people, number, 0)
-        self._most = int(number.max(initial=0))
+    Of each batch come the first rows of all stakeholders, then the second, and so on: no more pairs are held than there
+    are events, however many rows one stakeholder has.
 
-    def seeing(self, events: Events) -> Iterator[Pairs]:
-        """Yield all pairs of rows and events they see: of each stakeholder the first row, then the second, and so on.
+    Args:
+        spine: stakeholder and as_of, by stakeholder.
+        batches: of the history, its columns `Measures.stored`; events of others are seen by nobody.
+        measures: to be counted.
 
-        So no more pairs are held than there are events, however many rows one stakeholder has.
-        """
-        rows_of = self._number.of(events.stakeholder)
-        for nth in range(self._most):
-            mine = np.flatnonzero(rows_of > nth)
-            events, rows_of = events.take(mine), rows_of.take(mine)
-            row = self._first.of(events.stakeholder) + nth
-            as_of = self._as_of.take(row)
-            age, seen = as_of - events.at, is_seen(events.at, events.known, as_of)
-            if 2 * np.count_nonzero(seen) < len(seen):
-                few = np.flatnonzero(seen)
-                yield Pairs(row.take(few), age.take(few), events.take(few))
-            else:  # to carry the others along costs less than to leave them out
-                yield Pairs(np.where(seen, row, len(self._as_of)), np.maximum(age, 1), events)
+    Raises:
+        ValueError: the spine does not stand by stakeholder.
+    """
+    as_of, who = spine["as_of"].to_numpy(), spine["stakeholder"].to_numpy()
+    if (np.diff(who) < 0).any():
+        raise ValueError("a spine stands by stakeholder")
+    people, first = np.unique(who, return_index=True)
+    number = np.append(np.diff(first, append=len(spine)), 0)  # of rows; of those of others none
+    first, place = np.append(first, 0), Places(people, np.arange(len(people)), len(people))
+    for batch in batches:
+        events = _columns(batch, measures)
+        at = place.of(events.pop("stakeholder"))
+        yield from _paired(events, first.take(at), number.take(at), as_of)
 
 
-def columns_read(measures: Measures) -> Sequence[str]:
-    """Return the columns of the history of which `Pairs` that are counted are made."""
-    return ["stakeholder", "at", "known", *(name for name in measures.read if name not in ("row", "age"))]
+def _paired(events: Columns, first: Ints, number: Ints, as_of: Ints) -> Iterator[Pairs]:
+    """Yield pairs; of each event are told the first row of its stakeholder and how many there are."""
+    for nth in range(int(number.max(initial=0))):
+        mine = np.flatnonzero(number > nth)
+        if len(mine) < len(number):
+            events, first, number = _taken(events, mine), first.take(mine), number.take(mine)
+        row = first + nth
+        instant = as_of.take(row)
+        age, seen = instant - events["at"], is_seen(events["at"], events["known"], instant)
+        counted = {name: column for name, column in events.items() if name not in ("at", "known")}
+        if 2 * np.count_nonzero(seen) < len(seen):
+            few = np.flatnonzero(seen)
+            yield Pairs(row.take(few), age.take(few), _taken(counted, few))
+        else:  # to carry the others along costs less than to leave them out
+            yield Pairs(np.where(seen, row, len(as_of)), np.maximum(age, 1), counted)
+
+
+def _columns(batch: pa.RecordBatch, measures: Measures) -> dict[str, NDArray[Any]]:
+    columns = {name: batch[name].to_numpy() for name in measures.stored if name != "amount"}
+    if measures.valued:
+        columns["amount"] = _numbers(batch["amount"])
+        columns["valued"] = batch["amount"].is_valid().to_numpy(zero_copy_only=False)
+    return columns
 
 
 def _numbers(column: pa.Array) -> Ints:
@@ -109,3 +91,7 @@ def _numbers(column: pa.Array) -> Ints:
     raw = pa.Array.from_buffers(pa.int64(), len(column), [None, column.buffers()[1]], offset=column.offset)
     numbers: Ints = raw.to_numpy()
     return numbers
+
+
+def _taken(columns: Columns, which: NDArray[np.intp]) -> Columns:
+    return {name: column.take(which) for name, column in columns.items()}

@@ -18,6 +18,7 @@ from ibis.expr.types import Table
 from ..contracts.errors import ParamsError
 from .measures import Measures, per_type, row_keys, seen_by
 from .side_by_side import lay
+from .visible import people_between
 
 
 class _CompileOptions(ibis.config.Config):
@@ -49,8 +50,7 @@ class SparkEngine:
         """Return the rows of a compiled query; the filter on stakeholders is pushed down to the file."""
         events = self._events
         if spine is not None:
-            people = spine["stakeholder"]
-            low, high = (int(people.min()), int(people.max())) if len(people) else (0, -1)
+            low, high = people_between(spine)
             events = events.where(f"stakeholder BETWEEN {low} AND {high}")
             rows = pa.Table.from_pandas(spine[["row", "stakeholder", "as_of"]], preserve_index=False)
             self._session.createDataFrame(rows).createOrReplaceTempView("spine")

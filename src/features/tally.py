@@ -16,7 +16,7 @@ from ..contracts.errors import InputError
 from ..contracts.time import MICROS_PER_DAY
 from .history import AMOUNT_UNITS
 from .measures import AGES, CALENDAR, LAST, WEEKS, Measures
-from .pairs import Events, Pairs
+from .pairs import Columns, Pairs
 from .side_by_side import Ints, Places, laid
 
 _BITS = 64  # of a calendar
@@ -56,9 +56,9 @@ class Tally:
         self._amounts = _Amounts(self._counts.shape, measures.partly) if measures.valued else None
 
     def add(self, seen: Pairs) -> None:
-        """Count some of the pairs of rows and events they see; of these only `Measures.read` is looked at."""
+        """Count some of the pairs."""
         age, events = seen.age, seen.events
-        place = self._type.of(events.type) + seen.row
+        place = self._type.of(events["type"]) + seen.row
         # An event as old as a window is long lies inside.
         part = np.searchsorted(self._ends, age) * self._places + place
         np.add.at(self._counts.reshape(-1), part, 1)
@@ -68,7 +68,7 @@ class Tally:
         self._weeks.reshape(-1)[place * _BITS + week] = True
         if self._measures.channels:
             recent = np.flatnonzero(age <= self._measures.windows.longest * MICROS_PER_DAY)
-            channel = self._channel.of(events.channel.take(recent))
+            channel = self._channel.of(events["channel"].take(recent))
             np.add.at(self._on.reshape(-1), channel + place.take(recent), 1)
         if self._amounts is not None:
             self._amounts.add(events, place, part)
@@ -132,10 +132,10 @@ class _Amounts:
         self._rough: NDArray[np.float64] | None = None
         self._bound = 0  # of what any sum may have come to
 
-    def add(self, events: Events, place: NDArray[np.intp], part: NDArray[np.intp]) -> None:
+    def add(self, events: Columns, place: NDArray[np.intp], part: NDArray[np.intp]) -> None:
         """Add the amounts of events at these places, and at these of all parts."""
-        there = np.flatnonzero(events.valued)
-        value, position = events.amount.take(there), events.position.take(there)
+        there = np.flatnonzero(events["valued"])
+        value, position = events["amount"].take(there), events["position"].take(there)
         place, part = place.take(there), part.take(there)
         self._watch(value)
         np.add.at(self._sums.reshape(-1), part, value)

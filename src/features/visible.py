@@ -1,4 +1,4 @@
-"""The only time filter of the project, and the pairings it stands in as Ibis expressions on unbound tables.
+"""The only time filter of the project, `is_seen`, and the Ibis expressions on unbound tables that are made of it.
 
 An event has two times, happened (`at`) and known (`known`), a spine row one as-of instant, all int64 microseconds.
 """
@@ -6,6 +6,7 @@ An event has two times, happened (`at`) and known (`known`), a spine row one as-
 from typing import Any
 
 import ibis
+import pandas as pd
 from ibis.expr.types import Table
 
 HISTORY = ibis.table(
@@ -83,3 +84,9 @@ def within_horizon(history: Table, spine: Table, horizon: int, cutoff: int) -> T
         how="inner",
     )
     return seen.mutate(remaining=seen.as_of + horizon - seen.at)
+
+
+def people_between(spine: pd.DataFrame) -> tuple[int, int]:
+    """Return the lowest and the highest code of a spine's stakeholders; of none, bounds that hold nobody."""
+    people = spine["stakeholder"]
+    return (int(people.min()), int(people.max())) if len(people) else (0, -1)

@@ -1,7 +1,7 @@
 """The embedded engine: little memory, many threads, parts and a file instead of a table change no byte."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from histories import (
@@ -25,15 +26,16 @@ from histories import (
     random_past,
     stakeholder_table,
 )
+from rapport.contracts.errors import ArtifactError
 from rapport.features import build as building
-from rapport.features import duckdb_engine, reader
+from rapport.features import duckdb_engine, stream
 from rapport.features.build import Featurizer
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.engine import Engine, open_engine
 from rapport.features.history import stored
 from rapport.features.occurrences import occurrences
 from rapport.features.pairs import Pairs
-from rapport.features.reader import Reader
+from rapport.features.stream import history_batches
 from rapport.features.tally import Tally
 from rapport.store.frames import write_parts
 
@@ -80,14 +82,13 @@ def test_events_are_counted_a_few_at_a_time(
             assert sum(counted) == sum(read)
             super().add(seen)
 
-    def noted(self: Reader, columns: Sequence[str], people: tuple[int, int]) -> Iterator[pa.RecordBatch]:
-        for batch in batches(self, columns, people):
+    def noted(*asked: Any) -> Iterator[pa.RecordBatch]:
+        for batch in history_batches(*asked):
             read.append(len(batch))
             yield batch
 
-    batches = Reader.batches
-    monkeypatch.setattr(reader, "_EVENTS_AT_ONCE", 4096)
-    monkeypatch.setattr(Reader, "batches", noted)
+    monkeypatch.setattr(stream, "_EVENTS_AT_ONCE", 4096)
+    monkeypatch.setattr(duckdb_engine, "history_batches", noted)
     monkeypatch.setattr(duckdb_engine, "Tally", Noting)
     with open_engine(stored_history, params(threads=1)) as engine:
         assert population(engine).equals(plenty)
@@ -95,19 +96,36 @@ def test_events_are_counted_a_few_at_a_time(
     assert sum(counted) == len(HISTORY)
 
 
-def test_row_groups_without_the_stakeholders_are_not_read(stored_history: Path) -> None:
-    """Of ten groups one or two hold these 500 of 10,000 people; a table is read whole."""
-    low, high = 4_750, 5_249
-    mine = HISTORY["stakeholder"].between(low, high).sum()
-    for events, most in ((stored_history, len(HISTORY) // 5), (pa.Table.from_pandas(HISTORY), len(HISTORY))):
-        reading = Reader(events)
-        try:
-            found = pa.Table.from_batches(reading.batches(["stakeholder", "known"], (low, high))).to_pandas()
-            assert found["stakeholder"].between(low, high).sum() == mine
-            assert mine < len(found) <= most
-            assert [*reading.batches(["known"], (10_001, 10_009))] == [] or events is not stored_history
-        finally:
-            reading.close()
+@pytest.mark.parametrize(
+    ("people", "groups"), [((4, 4), [1]), ((5, 5), [2]), ((9, 10), [2, 3]), ((0, 14), [1, 2, 3]), ((15, 99), []),
+                           ((0, -1), [])],
+)  # fmt: skip
+def test_row_groups_without_the_stakeholders_are_not_read(
+    people: tuple[int, int], groups: list[int], tmp_path: Path
+) -> None:
+    """Group 1 holds stakeholders 0 to 4, 2 holds 5 to 9, 3 holds 10 to 14; without statistics each may hold any."""
+    table = pa.table({"known": [1] * 5 + [2] * 5 + [3] * 5, "stakeholder": np.arange(15)})
+    for told, expected in ((True, groups), (False, [1, 2, 3])):
+        pq.write_table(table, tmp_path / "history.parquet", row_group_size=5, write_statistics=told)
+        batches = [*history_batches(tmp_path / "history.parquet", ["known"], people)]
+        assert [*dict.fromkeys(known.as_py() for batch in batches for known in batch["known"])] == expected
+
+
+def test_a_table_is_looked_through_a_few_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_EVENTS_AT_ONCE", 4096)
+    batches = [*history_batches(pa.Table.from_pandas(HISTORY), ["known"], (3, 5))]
+    assert sum(map(len, batches)) == len(HISTORY)
+    assert max(map(len, batches)) == 4096
+
+
+def test_a_damaged_history_is_named(stored_history: Path) -> None:
+    """Cut short, and with a page that is no LZ4."""
+    whole = stored_history.read_bytes()
+    assert sum(map(len, history_batches(stored_history, ["known"], (0, 99_999)))) == len(HISTORY)
+    for damaged in (whole[:-9], whole[:2000] + bytes(4000) + whole[6000:]):
+        stored_history.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"people's history\.parquet: expected an undamaged Parquet file; got"):
+            [*history_batches(stored_history, [*stored(HISTORY).column_names], (0, 99_999))]
 
 
 def test_what_exceeds_the_memory_is_spilled_and_changes_nothing() -> None:

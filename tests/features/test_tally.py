@@ -1,5 +1,6 @@
 """NumPy counts what the definition of the measures says, whatever the events and the order and batches they come in."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,7 @@ from histories import AS_OF, DAY
 from rapport.contracts.errors import InputError
 from rapport.features.duckdb_engine import DuckDBEngine
 from rapport.features.measures import Measures, Windows, per_type, row_keys, seen_by
-from rapport.features.pairs import Events, Pairs, Rows, columns_read
+from rapport.features.pairs import Pairs, pairs_of
 from rapport.features.side_by_side import lay
 from rapport.features.tally import Tally
 
@@ -84,15 +85,19 @@ def defined(engine: DuckDBEngine, measures: Measures, rows: pd.DataFrame) -> pa.
     return lay(found, row_keys(measures, rows), [*measures.types.values()])
 
 
-def tallied(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list[int]) -> Tally:
-    """Return a tally of the history's columns that are read, in batches between the cuts."""
-    pairs, tally = Rows(rows), Tally(measures, len(rows))
-    read = events.select(columns_read(measures))
+def paired(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list[int]) -> Iterator[Pairs]:
+    """Yield pairs of rows and events, these in batches between the cuts."""
+    read = events.select(measures.stored)
     for start, end in pairwise([0, *cuts, events.num_rows]):
-        for batch in read.slice(start, end - start).to_batches():
-            for seen in pairs.seeing(Events.of(batch)):
-                assert len(seen.row) <= end - start, "no more pairs at once than events"
-                tally.add(seen)
+        for seen in pairs_of(rows, read.slice(start, end - start).to_batches(), measures):
+            assert len(seen.row) <= end - start, "no more pairs at once than events"
+            yield seen
+
+
+def tallied(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list[int]) -> Tally:
+    tally = Tally(measures, len(rows))
+    for seen in paired(events, measures, rows, cuts):
+        tally.add(seen)
     return tally
 
 
@@ -147,13 +152,29 @@ def test_an_event_of_the_instant_itself_would_be_found(late: str, monkeypatch: p
 
 
 def test_a_stakeholder_may_have_many_rows_and_others_none() -> None:
-    """One with 40 rows, one with 1, one with none between them; every row counts what came before it."""
+    """One with 40 rows, one with 1, one with none between; batches without the first are not gone through 40 times."""
     events = history([(who, AS_OF - day * DAY - 1, 0, 1, 1, 5) for who in (1, 2, 3) for day in range(60)])
-    rows = pd.DataFrame(
-        {"stakeholder": [1] * 40 + [3], "as_of": [AS_OF - day * DAY for day in range(39, -1, -1)] + [AS_OF]}
-    )
-    counted = tallied(pa.Table.from_pandas(events), ALL, rows.assign(row=np.arange(41)), [7, 90]).table()
+    instants = [*(AS_OF - day * DAY for day in range(39, -1, -1)), AS_OF]
+    rows, table = pd.DataFrame({"stakeholder": [1] * 40 + [3], "as_of": instants}), pa.Table.from_pandas(events)
+    counted = tallied(table, ALL, rows.assign(row=np.arange(41)), [7, 90]).table()
     assert counted["n_of_1"].to_pylist() == [*range(21, 61), 60]
+    assert len([*paired(table, ALL, rows, [60, 120])]) == 40 + 0 + 1
+    with pytest.raises(ValueError, match="stands by stakeholder"):
+        next(paired(table, ALL, rows[::-1], []))
+
+
+@pytest.mark.parametrize(("unseen", "carried"), [(4, True), (5, True), (6, False)])
+def test_what_nobody_sees_is_carried_along_where_most_is_seen(unseen: int, carried: bool) -> None:
+    """It counts nowhere, and its amounts may come to any sum."""
+    times = [(AS_OF + DAY, 0), (AS_OF - DAY, 2 * DAY)]
+    late = [(2, *times[each % 2], 1, 1, 2**62) for each in range(unseen)]
+    events = history([(2, AS_OF - DAY, 0, 1, 1, 5)] * 5 + late)
+    measures = SETTINGS["everything, one instant"]
+    (seen,) = paired(pa.Table.from_pandas(events), measures, spine(measures, [2]), [])
+    assert sorted(seen.row) == [0] * 5 + [1] * (unseen if carried else 0)
+    assert seen.age.min() > 0
+    counted = assert_counts_as_defined(events, measures, [2])
+    assert (counted["n_of_1"][0].as_py(), counted["sum_7_of_1"][0].as_py()) == (5, 25)
 
 
 def same_week(amounts: list[int]) -> pd.DataFrame:
@@ -186,10 +207,10 @@ def test_sums_are_exact_to_the_last_int64_and_no_further(sign: int) -> None:
 def seen(events: list[tuple[int, int, int, int | None]], first: int) -> Pairs:
     """Return events of row, type, age in days and amount as a tally takes them, each recorded after the one before."""
     row, kind, age, amount = zip(*events, strict=True) if events else [()] * 4
-    numbers = {"type": kind, "position": np.arange(first, first + len(events)), "amount": amount}
-    none = dict.fromkeys(("stakeholder", "at", "known"), [0] * len(events))
-    batch = pa.record_batch({name: pa.array(each, pa.int64()) for name, each in (numbers | none).items()})
-    return Pairs(np.array(row, dtype=np.intp), np.array(age, dtype=np.int64) * DAY, Events.of(batch))
+    numbers = {"type": kind, "position": range(first, first + len(events)), "amount": [each or 0 for each in amount]}
+    columns = {name: np.array(each, dtype=np.int64) for name, each in numbers.items()}
+    valued = np.array([each is not None for each in amount], dtype=np.bool_)
+    return Pairs(np.array(row, dtype=np.intp), np.array(age, dtype=np.int64) * DAY, {**columns, "valued": valued})
 
 
 BUYS = {"buy": 0, "rent": 2}
