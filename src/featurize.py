@@ -36,10 +36,10 @@ def main() -> None:
             "snapshots": made.snapshots(decisions),
             "population": made.population(),
         }
-        rows = {}
         for name, parts in tables.items():
-            rows[name] = write_parts(FEATURES / f"{name}.parquet", parts)
-            say(f"{name}: {rows[name]:,} rows")
+            say(f"{name}: {write_parts(FEATURES / f'{name}.parquet', parts):,} rows")
+        for reason, number in made.left_out(decisions).items():
+            say(f"decisions left out, {reason}: {number:,}")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Features(Section):
 
     windows_days: Annotated[tuple[Annotated[int, Field(gt=0, le=36_500)], ...], Field(min_length=1)] = (30, 90, 365)
     snapshots: int = Field(default=4, ge=1, le=100)
-    snapshot_every_days: int = Field(default=90, gt=0)
+    snapshot_every_days: int = Field(default=90, gt=0, le=36_500)
     exclude: tuple[str, ...] = ()
     audit_only: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -230,6 +230,12 @@ def parse_params(document: object, where: str = "params.yaml") -> Params:
         raise _explain(fault, where) from None
 
 
+# What the file calls things that the checks call otherwise.
+_IN_YAML = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text",
+            "int_type": "a whole number", "int_parsing": "a whole number", "float_parsing": "a number",
+            "float_type": "a number", "bool_type": "true or false", "bool_parsing": "true or false"}  # fmt: skip
+
+
 def _explain(fault: ValidationError, where: str) -> ParamsError:
     faults = sorted(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
     first, more = faults[0], len(faults) - 1
@@ -239,5 +245,7 @@ def _explain(fault: ValidationError, where: str) -> ParamsError:
         return ParamsError(f"{where}, {key}", "no such key", repr(first["input"]), f"correct or remove the key{rest}")
     if first["type"] == "missing":
         return ParamsError(f"{where}, {key}", "a value for this key", "nothing", f"add the key{rest}")
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = _IN_YAML.get(first["type"]) or first["msg"].removeprefix("Value error, ").removeprefix(
+        "Input should be "
+    )
     return ParamsError(f"{where}, {key}", expected, repr(first["input"])[:80], f"correct the value{rest}")

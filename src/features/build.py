@@ -24,7 +24,7 @@ from .history import Codes
 from .labels import called_off, outcome_expression, outcomes
 from .material import material_of
 from .retention_worth import RetentionWorth
-from .spine import decision_spine, population_spine, relationships, snapshot_spine
+from .spine import decision_spine, decisions_left_out, population_spine, relationships, snapshot_spine
 
 ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
 # That each feature of a row is allowed in a part. About 30 were measured on the embedded engine (86 features of the
@@ -65,6 +65,10 @@ class Featurizer:
     def decisions(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         """Yield the mature logged decisions of the canonical table: keys, outcome, features."""
         return self._learned(decision_spine(decisions, self._people, self._params), decisions)
+
+    def left_out(self, decisions: pd.DataFrame) -> dict[str, int]:
+        """Return how many of the canonical decisions are not learned from, by reason."""
+        return decisions_left_out(decisions, self._people, self._params)
 
     def snapshots(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         """Yield everyone at regular instants: keys, outcome, features; contacts count those of the canonical decisions

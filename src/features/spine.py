@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, instant_micros, to_micros
@@ -56,11 +57,31 @@ def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Param
     Returns:
         spine with decision_id, arm, propensity, iteration and policy; opted-out stakeholders never appear.
     """
-    horizon = params.clock.horizon_days * MICROS_PER_DAY
-    rows = decisions.assign(as_of=to_micros(decisions["decided_at"])).rename(columns={"intervention": "arm"})
-    rows = rows[rows["as_of"] + horizon <= instant_micros(params.clock.as_of)]
-    rows = rows[["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy"]]
-    return _lasting(_without_opted_out(rows, people.stakeholders), people)
+    rows = _decided(decisions, people).rename(columns={"intervention": "arm"})
+    rows = rows[_left_out(rows, people, params).isna()]
+    kept = ["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy", "stakeholder"]
+    return _numbered(rows[kept])
+
+
+def decisions_left_out(decisions: pd.DataFrame, people: Relationships, params: Params) -> dict[str, int]:
+    """Return how many of the canonical decisions `decision_spine` leaves out, by reason, as far as there are any."""
+    reasons = _left_out(_decided(decisions, people), people, params)
+    return {str(reason): int(number) for reason, number in reasons.value_counts().sort_index().items()}
+
+
+def _decided(decisions: pd.DataFrame, people: Relationships) -> pd.DataFrame:
+    """Return decisions as rows of a spine, with as_of and stakeholder."""
+    code = _codes(decisions, people.stakeholders)
+    return decisions.assign(as_of=to_micros(decisions["decided_at"]), stakeholder=code)
+
+
+def _left_out(rows: pd.DataFrame, people: Relationships, params: Params) -> pd.Series:
+    """Return why each row is not learned from, missing where it is; the first reason where there are several."""
+    begun, lasts = _lasts(rows, people)
+    over = rows["as_of"] + params.clock.horizon_days * MICROS_PER_DAY <= instant_micros(params.clock.as_of)
+    opted_out = people.stakeholders["opted_out"].to_numpy()[rows["stakeholder"]]
+    why = ["horizon not over", "stakeholder opted out", "before the relationship began", "known to have left"]
+    return pd.Series(np.select([~over, opted_out, ~begun, ~lasts], why, ""), rows.index, dtype="str").replace("", None)
 
 
 def snapshot_spine(people: Relationships, params: Params) -> pd.DataFrame:
@@ -116,12 +137,24 @@ def _without_opted_out(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> pd.Dat
 
 def _lasting(rows: pd.DataFrame, people: Relationships) -> pd.DataFrame:
     """Keep rows after the relationship began and before it was known to have ended; sort and number them."""
-    code = pd.Index(people.stakeholders["stakeholder_id"]).get_indexer(pd.Index(rows["stakeholder_id"]))
-    rows = rows.assign(stakeholder=code.astype("int64"))
-    began = rows["stakeholder"].map(people.since)
+    rows = rows.assign(stakeholder=_codes(rows, people.stakeholders))
+    begun, lasts = _lasts(rows, people)
+    return _numbered(rows[begun & lasts])
+
+
+def _codes(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> NDArray[np.int64]:
+    code = pd.Index(stakeholders["stakeholder_id"]).get_indexer(pd.Index(rows["stakeholder_id"]))
+    return np.asarray(code, dtype=np.int64)
+
+
+def _lasts(rows: pd.DataFrame, people: Relationships) -> tuple[pd.Series, pd.Series]:
+    """Return whether each row's relationship had begun, and whether it was not known to have ended."""
     seen_leaving = people.leaving[["at", "known"]].max(axis=1).groupby(people.leaving["stakeholder"]).min()
     ended = rows["stakeholder"].map(seen_leaving)
-    kept = rows[(began < rows["as_of"]) & (ended.isna() | (ended >= rows["as_of"]))]
-    kept = kept.sort_values(["stakeholder", "as_of"], kind="stable", ignore_index=True)
-    kept.insert(0, "row", kept.index.astype("int64"))
-    return kept
+    return rows["stakeholder"].map(people.since) < rows["as_of"], ended.isna() | (ended >= rows["as_of"])
+
+
+def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.sort_values(["stakeholder", "as_of"], kind="stable", ignore_index=True)
+    rows.insert(0, "row", rows.index.astype("int64"))
+    return rows

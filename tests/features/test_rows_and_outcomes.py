@@ -30,7 +30,14 @@ from rapport.features.engine import Engine, open_engine
 from rapport.features.history import Codes
 from rapport.features.labels import outcome_expression, outcomes
 from rapport.features.retention_worth import RetentionWorth
-from rapport.features.spine import Relationships, decision_spine, population_spine, relationships, snapshot_spine
+from rapport.features.spine import (
+    Relationships,
+    decision_spine,
+    decisions_left_out,
+    population_spine,
+    relationships,
+    snapshot_spine,
+)
 
 BY_EVENT = {"event": "left"}
 BY_SILENCE = {"inactive_days": 10, "activity": ["visit", "buy"]}
@@ -80,6 +87,10 @@ class Case:
     def decided(self, params: Params) -> pd.DataFrame:
         with self.opened(params) as (people, _, _):
             return decision_spine(self.decisions, people, params)
+
+    def left_out(self, params: Params) -> dict[str, int]:
+        with self.opened(params) as (people, _, _):
+            return decisions_left_out(self.decisions, people, params)
 
     def outcomes_of(self, spine: pd.DataFrame | None, params: Params) -> pd.DataFrame:
         """Return the outcomes of a spine, or of the snapshots."""
@@ -177,6 +188,23 @@ def test_a_decision_counts_once_its_horizon_is_over():
     assert rows["as_of"].tolist() == [LATEST - 1, LATEST]
     assert rows["arm"].tolist() == ["call", "mail"]
     assert rows["row"].tolist() == [0, 1]
+
+
+def test_every_decision_is_learned_from_or_left_out_for_the_first_reason_that_holds():
+    """The opted-out's early one lacks its horizon too; young's began on the day; gone was known to have left before."""
+    people = [("ann", 0, False), ("out", 0, True), ("young", LATEST - DAY, False), ("gone", 0, False)]
+    decided = [("ann", LATEST, "call"), ("ann", LATEST + 1, "call"), ("out", LATEST, "mail"), ("out", AS_OF, "mail"),
+               ("young", LATEST - DAY, "call"), ("young", LATEST, "call"), ("gone", LATEST - 3, "call"),
+               ("gone", LATEST - 2, "call"), ("gone", LATEST, "none")]  # fmt: skip
+    case = Case(people, [("gone", LATEST - 9, LATEST - 3, "left", None)], decided)
+    assert case.decided(params())["decision_id"].tolist() == ["d0", "d5", "d6"]
+    assert case.left_out(params()) == {
+        "before the relationship began": 1,
+        "horizon not over": 2,
+        "known to have left": 2,
+        "stakeholder opted out": 1,
+    }
+    assert one(decided=[(LATEST, "call")]).left_out(params()) == {}
 
 
 @pytest.mark.parametrize(
