@@ -61,18 +61,23 @@ def project() -> Iterator[None]:
             os.chdir(before)
 
 
+def project_rows(params: Params) -> tuple[ChurnRows, Training]:
+    """Return the snapshots of the project in the current folder, and how it grows trees."""
+    snapshots = pd.read_parquet("data/features/snapshots.parquet")
+    features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
+    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
+    training = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
+    arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
+    return churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()})), training
+
+
 def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
     """Return held-out risk, baselines and default LightGBM of the project in the current folder, and the split.
 
     With `trials`, the risk is that of a search, beside `without search`.
     """
-    snapshots = pd.read_parquet("data/features/snapshots.parquet")
-    features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
-    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
-    given = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
+    rows, given = project_rows(params)
     training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
-    arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
-    rows = churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()}))
     trained = train_churn(rows, training, params.features.allow, quiet)
     parts = [
         pd.Series(default_lightgbm(others, new.X, training), index=new.ids)
