@@ -87,7 +87,8 @@ def judged(table: pd.DataFrame, score: str, strata: list[str]) -> str:
 
 def ahead(table: pd.DataFrame, other: str) -> str:
     """Return by how much the risk's AUC is ahead of another score's."""
-    value, draws = (of(table, "churn_risk", INSTANT) - of(table, other, INSTANT) for of in (auc_within, resampled))
+    value = auc_within(table, "churn_risk", INSTANT) - auc_within(table, other, INSTANT)
+    draws = resampled(table, "churn_risk", INSTANT) - resampled(table, other, INSTANT)
     return shown(percentile_interval(value, draws, len(table)).as_dict())
 
 
