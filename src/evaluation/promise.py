@@ -30,9 +30,9 @@ def gain_per_treated(
 
     Σ_i g_i / Σ_i 1{b_i > 0} with g = (score[a] − cost[a]) − (score[0] − cost[0]) + gain[b] − gain[a], a the arm chosen
     out of fold, b that of the whole model, scores of `doubly_robust_scores`. The ratio's linearised standard error is
-    clustered by stakeholder. What is added, gain[b] − gain[a], is the model's own word: its error is taken to be as
-    large as it differs between folds beyond chance, and to go along with that of the rest, since the same outcomes
-    teach and tell, so that the standard errors add. That is a rule of thumb, checked by draws (decision 0035).
+    clustered by stakeholder. What is added, gain[b] − gain[a], is the model's own word: its error is taken to be that
+    of a mean over folds that differ as these do beyond chance, and to go along with that of the rest, since the same
+    outcomes teach and tell, so that the standard errors add. That is a rule of thumb, checked by draws (decision 0037).
     Undefined where either policy treats fewer than LEAST_TREATED rows; n is the lesser number of treated.
 
     Args:
@@ -52,17 +52,17 @@ def gain_per_treated(
     gained = net[rows, arm] - net[:, 0] + added
     each, share = gained.sum() / treated.sum(), treated.mean()
     found = clustered_mean(each + (gained - each * treated) / share, cluster_codes(log.cluster, len(rows)))
-    return replace(_wider(found, _spread(added, fold) / share), n=fewest)
+    return replace(_wider(found, _between(added, fold) / share), n=fewest)
 
 
-def _spread(added: FloatArray, fold: IntArray) -> float:
-    """Return the standard deviation between folds of the means of what is added, less what chance makes of it."""
+def _between(added: FloatArray, fold: IntArray) -> float:
+    """Return the standard error of the mean of what is added as the folds' means tell it, less chance's part."""
     parts = [added[fold == k] for k in np.unique(fold)]
     if len(parts) < 2:
         return 0.0
     between = float(np.var([part.mean() for part in parts], ddof=1))
     chance = float(np.mean([part.var() / len(part) for part in parts]))
-    return float(np.sqrt(max(0.0, between - chance)))
+    return float(np.sqrt(max(0.0, between - chance) / len(parts)))
 
 
 def _wider(found: Estimate, error: float) -> Estimate:

@@ -53,7 +53,7 @@ def test_what_the_whole_model_chooses_otherwise_counts_as_it_expects_by_hand() -
 
 
 def test_where_folds_differ_in_what_is_added_the_interval_is_wider() -> None:
-    """Added are 0, 3 and 6 in three folds of 400: their spread is 3, to which chance adds nothing within folds."""
+    """Added are 0, 3 and 6 in three folds of 400: their spread is 3, the error of their mean 3 / √3; none by chance."""
     log, _ = log_of(np.random.default_rng(2), 1200)
     fold, first, second = FOLD[:1200], np.tile(np.eye(ARMS)[1], (1200, 1)), np.tile(np.eye(ARMS)[2], (1200, 1))
     gain = np.column_stack([np.zeros(1200), np.zeros(1200), 3.0 * fold, np.zeros(1200)])
@@ -65,7 +65,7 @@ def test_where_folds_differ_in_what_is_added_the_interval_is_wider() -> None:
     # The rows' own spread of what is added is in the first part too.
     net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
     told = np.std(net[:, 1] - net[:, 0] + 3.0 * fold, ddof=1) / np.sqrt(1200)
-    assert wider.se == pytest.approx(told + 3.0)
+    assert wider.se == pytest.approx(told + 3.0 / np.sqrt(3))
     assert wider.low is not None
     assert wider.high is not None
     assert wider.high - wider.value == pytest.approx(1.963 * wider.se, rel=2e-3)
