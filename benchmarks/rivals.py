@@ -21,6 +21,7 @@ from rapport.models.uplift import fit_uplift
 
 SIZE = Learner()
 FOLDS = 3
+FOREST_TREES = 200  # at least as many as the boosted trees of all others
 
 
 @dataclass(frozen=True)
@@ -252,10 +253,10 @@ def _forest_dr(task: Task) -> Any:
         model_propensity=_propensity(task),
         model_regression=_regressor(),
         cv=FOLDS,
-        n_estimators=200,
+        n_estimators=FOREST_TREES,
         n_jobs=1,
         random_state=1,
-    )  # fmt: skip; its default is 1,000 trees
+    )  # its default is 1,000 trees
 
 
 def _causalml(name: str) -> Callable[[Task], Floats]:
@@ -294,7 +295,7 @@ def uplift_forest(task: Task) -> Floats:
     for worth, y in ((log.retention_value, log.retained), (log.money[log.money > 0].mean() if log.money.any() else 0.0,
                                                           (log.money > 0).astype(float))):  # fmt: skip
         if np.ptp(y) > 0:
-            forest = UpliftRandomForestClassifier(control_name="a0", n_estimators=50, max_depth=6, n_jobs=1,
+            forest = UpliftRandomForestClassifier(control_name="a0", n_estimators=FOREST_TREES, max_depth=6, n_jobs=1,
                                                   min_samples_leaf=200, random_state=1)  # fmt: skip
             forest.fit(X, names[log.arm], y.astype(int))
             effect[:, 1:] += worth * forest.predict(new)
