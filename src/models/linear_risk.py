@@ -21,8 +21,8 @@ _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients n
 _AT_ONCE = 50_000  # rows whose columns are held together
 _KNOTS = 33  # percentiles kept of each number
 _LEAST_CATEGORY = 10  # training rows below which a category has no column
-STRENGTH = 0.1  # inverse, of the L2 penalty
-DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
+_C = 0.1  # inverse strength of the L2 penalty
+_DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
 _MOST = np.finfo(np.float32).max  # infinite values count as this
 _UNIT_VARIANCE = 12**0.5  # of a uniform percentile
 
@@ -47,19 +47,6 @@ class LinearRisk:
     means: tuple[float, ...]
     intercept: float
 
-    @property
-    def sources(self) -> list[int]:
-        """Return the column of X that each column of the design is made of."""
-        return [*self.knots, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
-
-    def only(self, kept: NDArray[np.bool_]) -> "LinearRisk":
-        """Return the description with some of the design's columns, which have no coefficients yet."""
-        each = iter(kept.tolist())
-        knots = {at: knots for at, knots in self.knots.items() if next(each)}
-        flagged = tuple(at for at in self.flagged if next(each))
-        levels = {at: [code for code in codes if next(each)] for at, codes in self.levels.items()}
-        return replace(self, knots=knots, flagged=flagged, levels=levels)
-
     def log_odds(self, X: Matrix) -> Floats:
         """Return the log-odds of rows, shape (n,), one column at a time: memory does not grow with the columns."""
         odds = np.full(len(X), self.intercept)
@@ -70,8 +57,9 @@ class LinearRisk:
 
     def contributions(self, X: Matrix) -> tuple[float, Floats]:
         """Return the average training row's log-odds, and what each column of X adds to them, shape (n, p)."""
+        sources = [*self.knots, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
         found, average = np.zeros(X.shape), self.intercept
-        terms = zip(self.sources, self.coefficients, self.means, self._columns(X), strict=True)
+        terms = zip(sources, self.coefficients, self.means, self._columns(X), strict=True)
         for at, coefficient, mean, column in terms:
             found[:, at] += coefficient * (column - mean)
             average += coefficient * mean
@@ -129,21 +117,17 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
         y: 0 or 1, both present, shape (n,).
         training: category columns, seed and threads.
     """
-    X, y = enough(X, y, training)
-    blank = described(X, training.category_indexes)
-    return with_coefficients(blank, blank.design(X), y, training, STRENGTH)
-
-
-def with_coefficients(blank: LinearRisk, design: Floats, y: Floats, training: Training, strength: float) -> LinearRisk:
-    """Return described columns with the coefficients that fit an outcome, under an L2 penalty of inverse strength."""
+    X, y = _enough(X, y, training)
+    blank = _described(X, training.category_indexes)
+    design = blank.design(X)
     if design.shape[1] == 0:
         share = float(y.mean())
-        return replace(blank, intercept=float(np.log(share / (1 - share))))
+        return LinearRisk({}, {}, (), (), (), float(np.log(share / (1 - share))))
     with threadpool_limits(training.threads):
-        model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100).fit(design, y)
-    coefficients = tuple(np.round(model.coef_[0], DECIMALS).tolist())
-    means = tuple(np.round(design.mean(axis=0), DECIMALS).tolist())
-    intercept = round(float(model.intercept_[0]), DECIMALS)
+        model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=100).fit(design, y)
+    coefficients = tuple(np.round(model.coef_[0], _DECIMALS).tolist())
+    means = tuple(np.round(design.mean(axis=0), _DECIMALS).tolist())
+    intercept = round(float(model.intercept_[0]), _DECIMALS)
     return replace(blank, coefficients=coefficients, means=means, intercept=intercept)
 
 
@@ -156,18 +140,39 @@ def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Tr
         new: shape (m, p).
         training: category columns, seed and threads.
     """
-    X, y = enough(X, y, training)
-    blank = described(X, training.category_indexes)
+    X, y = _enough(X, y, training)
+    blank = _described(X, training.category_indexes)
     design = blank.design(X)
     if design.shape[1] == 0:
         return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
     with threadpool_limits(training.threads):
-        model = LogisticRegression(C=STRENGTH, max_iter=300).fit(design, y)
+        model = LogisticRegression(C=_C, max_iter=300).fit(design, y)
         parts = (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE))
         return np.concatenate([model.predict_log_proba(blank.design(part)) for part in parts])
 
 
-def enough(X: Matrix, y: NDArray[Any], training: Training) -> tuple[Matrix, NDArray[Any]]:
+def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training) -> tuple[LinearRisk, Floats]:
+    """Return the regression under the control, and by how much each row's arm moves its log-odds, shape (n,).
+
+    An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest.
+
+    Args:
+        X: shape (n, p).
+        y: 0 or 1, both present, shape (n,).
+        arm: index of each row's arm, the control 0, shape (n,).
+        training: category columns of X, seed and threads.
+    """
+    if not arm.any():
+        return fit_linear_risk(X, y, training), np.zeros(len(y))
+    at = X.shape[1]
+    wider = replace(training, category_indexes=(*training.category_indexes, at))
+    both, added = fit_linear_risk(np.column_stack([X, arm.astype(np.float32)]), y, wider).apart(at)
+    of_control = added.get(0, 0.0)
+    moves = np.array([added.get(code, 0.0) - of_control for code in range(int(arm.max()) + 1)])
+    return replace(both, intercept=round(both.intercept + of_control, _DECIMALS)), moves[arm]
+
+
+def _enough(X: Matrix, y: NDArray[Any], training: Training) -> tuple[Matrix, NDArray[Any]]:
     """Return the rows to learn from: all, or a random part of very many."""
     if len(X) <= _MOST_LEARNT:
         return X, y
@@ -175,7 +180,7 @@ def enough(X: Matrix, y: NDArray[Any], training: Training) -> tuple[Matrix, NDAr
     return X[kept], y[kept]
 
 
-def described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
+def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
     """Return the columns that the data offer, without coefficients; those that do not vary are left out."""
     knots: dict[int, list[float]] = {}
     levels: dict[int, list[int]] = {}

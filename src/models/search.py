@@ -20,7 +20,7 @@ from .boosting import Training, binned, grow, raw_scores
 from .calibrators import log_loss_of
 from .churn import BINS
 from .churn_rows import ChurnRows, held_out_parts
-from .control_risk import fit_control_risk
+from .linear_risk import fit_control_risk
 from .logged import Floats
 
 ROUNDS, LEAVES, LEAF_ROWS, RATES = (50, 400), (4, 63), (20, 300), (0.02, 0.2)  # searched between

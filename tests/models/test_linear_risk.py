@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
-from rapport.models.linear_risk import LinearRisk, _percentile, fit_linear_risk
+from rapport.models.linear_risk import LinearRisk, _percentile, fit_control_risk, fit_linear_risk
 
 NAN = np.nan
 TRAINING = Training(Learner(), seed=3, threads=1, category_indexes=(2,))
@@ -81,3 +81,19 @@ def test_a_column_of_categories_stands_apart() -> None:
     assert (rest.levels, list(added)) == ({}, [0, 1, 2])
     np.testing.assert_allclose(rest.log_odds(X) + np.array([added[code] for code in X[:, 2].astype(int)]),
                                whole.log_odds(X), atol=1e-12)  # fmt: skip
+
+
+def test_rows_of_other_arms_teach_the_risk_under_the_control() -> None:
+    """Arms 1 and 2 move everyone's log-odds by −1 and 0.5; in 20 draws both were found within 0.2, seed fixed."""
+    rng = np.random.default_rng(7)
+    X, arm = rng.normal(size=(12_000, 2)).astype(np.float32), rng.integers(0, 3, 12_000)
+    odds = 1.5 * X[:, 0] - 1.0
+    y = (rng.random(len(X)) < expit(odds + np.array([0.0, -1.0, 0.5])[arm])).astype(float)
+    plain = Training(Learner(), 1, 1, ())
+    model, moved = fit_control_risk(X, y, arm, plain)
+    assert [float(moved[arm == code].mean()) for code in range(3)] == pytest.approx([0.0, -1.0, 0.5], abs=0.2)
+    assert all(np.ptp(moved[arm == code]) == 0 for code in range(3))
+    assert abs(expit(model.log_odds(X)).mean() - expit(odds).mean()) < 0.015
+    alone, nothing = fit_control_risk(X[arm == 0], y[arm == 0], arm[arm == 0], plain)
+    assert alone == fit_linear_risk(X[arm == 0], y[arm == 0], plain)
+    assert (nothing == 0).all()
