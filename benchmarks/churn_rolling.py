@@ -2,15 +2,16 @@
 
     python benchmarks/churn_rolling.py --datasets FOLDER [--snapshots 7] NAME …
 
-Each instant is predicted as churn.py predicts the latest one: from snapshots of other stakeholders whose horizon was
-over by then. Scores are compared within an instant only: the AUC is the share of won pairs among all instants' pairs,
-its interval by bootstrap over stakeholders. "By chance" is the share of 1,000 permutations of the outcome within
-instants that rank as well: exact where outcomes do not overlap and nothing known before tells who leaves. "Of like
-tenure" compares within fifths of the tenure at an instant: whether anything but the tenure was learned.
+Each instant is predicted from snapshots of other stakeholders whose horizon was over by then, as churn.py predicts the
+latest one where there are enough; here 150 rows are, before a fold of them is taken out. Scores are compared within an
+instant only: the AUC is the share of won pairs among all instants' pairs, its interval by bootstrap over stakeholders.
+"By chance" is the share of 1,000 permutations of the outcome within instants that rank as well: exact where outcomes do
+not overlap and nothing known before tells who leaves. "Of like tenure" compares within fifths of the tenure at an
+instant: whether anything but the tenure was learned.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ FEWEST = 150  # rows to learn from, below which an instant is not judged
 TENURE = "tenure_days"
 NEWEST_FIRST = "newest first"  # needs no learning: the shorter the relationship, the likelier its end
 RIVALS = (*BASELINES, NEWEST_FIRST)
-INSTANT, OF_LIKE_TENURE = ["as_of"], ["as_of", "fifth"]
+INSTANT, OF_LIKE_TENURE = ("as_of",), ("as_of", "fifth")
 
 
 def rolling(rows: ChurnRows, training: Training) -> pd.DataFrame:
@@ -45,6 +46,8 @@ def rolling(rows: ChurnRows, training: Training) -> pd.DataFrame:
                 predicted(rows.where(known & (fold != k)), rows.where(asked & (fold == k)), training)
                 for k in np.unique(fold[asked])
             ]
+    if not parts:
+        raise SystemExit(f"no instant has {FEWEST} rows whose outcome was over before it: more --snapshots, or no time")
     table = pd.concat(parts, ignore_index=True)
     share = table.groupby("as_of")[NEWEST_FIRST].rank(pct=True)
     return table.assign(fifth=np.ceil(5 * share))
@@ -63,23 +66,23 @@ def predicted(others: ChurnRows, new: ChurnRows, training: Training) -> pd.DataF
     })  # fmt: skip
 
 
-def auc_within(table: pd.DataFrame, score: str, strata: list[str]) -> float:
+def auc_within(table: pd.DataFrame, score: str, strata: Sequence[str]) -> float:
     """Return the share of pairs of a leaver and a stayer of one stratum that the score ranks rightly, ties half."""
-    rank = table.groupby(strata)[score].rank()
-    sums = table.assign(won=rank.where(table["churned"], 0.0)).groupby(strata).agg(
+    rank = table.groupby([*strata])[score].rank()
+    sums = table.assign(won=rank.where(table["churned"], 0.0)).groupby([*strata]).agg(
         won=("won", "sum"), left=("churned", "sum"), size=("churned", "size"))  # fmt: skip
     won = sums["won"] - sums["left"] * (sums["left"] + 1) / 2
     return float(won.sum() / (sums["left"] * (sums["size"] - sums["left"])).sum())
 
 
-def resampled(table: pd.DataFrame, score: str, strata: list[str]) -> np.ndarray:
+def resampled(table: pd.DataFrame, score: str, strata: Sequence[str]) -> np.ndarray:
     """Return the AUC of bootstrap samples of stakeholders, the same for each score."""
     codes = cluster_codes(table["stakeholder_id"].to_numpy(), len(table))
     samples = (np.repeat(np.arange(len(table)), times[codes]) for times in resamples(codes, 1, 200))
     return np.array([auc_within(table.iloc[rows], score, strata) for rows in samples])
 
 
-def judged(table: pd.DataFrame, score: str, strata: list[str]) -> str:
+def judged(table: pd.DataFrame, score: str, strata: Sequence[str]) -> str:
     """Return the AUC with its interval."""
     value = auc_within(table, score, strata)
     return shown(percentile_interval(value, resampled(table, score, strata), len(table)).as_dict())
@@ -92,16 +95,16 @@ def ahead(table: pd.DataFrame, other: str) -> str:
     return shown(percentile_interval(value, draws, len(table)).as_dict())
 
 
-def by_chance(table: pd.DataFrame, score: str, strata: list[str], times: int = 1_000) -> float:
+def by_chance(table: pd.DataFrame, score: str, strata: Sequence[str], times: int = 1_000) -> float:
     """Return the share of permutations of the outcome within strata, the given one among them, that rank as well."""
     rng, value = np.random.default_rng(1), auc_within(table, score, strata)
     draws = (table.assign(churned=shuffled(table, strata, rng)) for _ in range(times))
     return (1 + sum(auc_within(each, score, strata) >= value for each in draws)) / (1 + times)
 
 
-def shuffled(table: pd.DataFrame, strata: list[str], rng: np.random.Generator) -> np.ndarray:
+def shuffled(table: pd.DataFrame, strata: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     """Return the outcomes, each at a place of the same stratum drawn at random."""
-    code = table.groupby(strata).ngroup().to_numpy()
+    code = table.groupby([*strata]).ngroup().to_numpy()
     churned = np.empty(len(table), bool)
     churned[np.argsort(code, kind="stable")] = table["churned"].to_numpy()[np.lexsort((rng.random(len(table)), code))]
     return churned

@@ -38,8 +38,8 @@ def main() -> None:
         }
         for name, parts in tables.items():
             say(f"{name}: {write_parts(FEATURES / f'{name}.parquet', parts):,} rows")
-        for reason, number in made.left_out(decisions).items():
-            say(f"decisions left out, {reason}: {number:,}")
+    for reason, number in made.left_out(decisions).items():
+        say(f"decisions left out, {reason}: {number:,}")
 
 
 if __name__ == "__main__":

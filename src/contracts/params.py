@@ -21,6 +21,17 @@ class Source(Section):
     stakeholders: int = Field(default=20_000, ge=100, le=5_000_000)
 
 
+# What the file calls things that the checks call otherwise, by the type of fault.
+_IN_YAML = {
+    "tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text",
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "float_parsing": "a number",
+    "bool_type": "true or false", "bool_parsing": "true or false",
+    "too_short": "at least {min_length} of them", "too_long": "at most {max_length} of them",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}  # fmt: skip
+
+
 class Clock(Section):
     """The instant of decision (UTC), the days over which an outcome counts, and others at which churn is foretold."""
 
@@ -72,7 +83,7 @@ class Features(Section):
 
     windows_days: Annotated[tuple[Annotated[int, Field(gt=0, le=36_500)], ...], Field(min_length=1)] = (30, 90, 365)
     snapshots: int = Field(default=4, ge=1, le=100)
-    snapshot_every_days: int = Field(default=90, gt=0, le=36_500)
+    snapshot_every_days: int = Field(default=90, gt=0)
     exclude: tuple[str, ...] = ()
     audit_only: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -230,12 +241,6 @@ def parse_params(document: object, where: str = "params.yaml") -> Params:
         raise _explain(fault, where) from None
 
 
-# What the file calls things that the checks call otherwise.
-_IN_YAML = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text",
-            "int_type": "a whole number", "int_parsing": "a whole number", "float_parsing": "a number",
-            "float_type": "a number", "bool_type": "true or false", "bool_parsing": "true or false"}  # fmt: skip
-
-
 def _explain(fault: ValidationError, where: str) -> ParamsError:
     faults = sorted(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
     first, more = faults[0], len(faults) - 1
@@ -245,7 +250,6 @@ def _explain(fault: ValidationError, where: str) -> ParamsError:
         return ParamsError(f"{where}, {key}", "no such key", repr(first["input"]), f"correct or remove the key{rest}")
     if first["type"] == "missing":
         return ParamsError(f"{where}, {key}", "a value for this key", "nothing", f"add the key{rest}")
-    expected = _IN_YAML.get(first["type"]) or first["msg"].removeprefix("Value error, ").removeprefix(
-        "Input should be "
-    )
+    expected = _IN_YAML.get(first["type"], first["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
+    expected = expected.format(**first.get("ctx", {})) if first["type"] in _IN_YAML else expected
     return ParamsError(f"{where}, {key}", expected, repr(first["input"])[:80], f"correct the value{rest}")

@@ -32,7 +32,8 @@ def gain_per_treated(
     out of fold, b that of the whole model, scores of `doubly_robust_scores`. The ratio's linearised standard error is
     clustered by stakeholder. What is added, gain[b] − gain[a], is the model's own word: its error is taken to be that
     of a mean over folds that differ as these do beyond chance, and to go along with that of the rest, since the same
-    outcomes teach and tell, so that the standard errors add. That is a rule of thumb, checked by draws (decision 0037).
+    outcomes teach and tell, so that the standard errors add. An error that all folds share does not show: a rule of
+    thumb, checked by draws (decision 0037).
     Undefined where either policy treats fewer than LEAST_TREATED rows; n is the lesser number of treated.
 
     Args:

@@ -18,6 +18,9 @@ from .history import Codes
 from .visible import HISTORY, known_at
 
 ROWS_AT_ONCE = 500_000  # of a spine of everyone
+# For which a decision is not learned from.
+_REASONS = ("stakeholder unknown", "horizon not over", "stakeholder opted out", "before the relationship began",
+            "known to have left")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,15 @@ def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Param
         spine with decision_id, arm, propensity, iteration and policy; opted-out stakeholders never appear.
     """
     rows = _decided(decisions, people).rename(columns={"intervention": "arm"})
-    rows = rows[_left_out(rows, people, params).isna()]
+    rows = rows[_left_out(rows, people, params) == 0]
     kept = ["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy", "stakeholder"]
     return _numbered(rows[kept])
 
 
 def decisions_left_out(decisions: pd.DataFrame, people: Relationships, params: Params) -> dict[str, int]:
     """Return how many of the canonical decisions `decision_spine` leaves out, by reason, as far as there are any."""
-    reasons = _left_out(_decided(decisions, people), people, params)
-    return {str(reason): int(number) for reason, number in reasons.value_counts().sort_index().items()}
+    numbers = np.bincount(_left_out(_decided(decisions, people), people, params), minlength=len(_REASONS) + 1)
+    return {reason: int(number) for reason, number in zip(_REASONS, numbers[1:], strict=True) if number}
 
 
 def _decided(decisions: pd.DataFrame, people: Relationships) -> pd.DataFrame:
@@ -75,13 +78,13 @@ def _decided(decisions: pd.DataFrame, people: Relationships) -> pd.DataFrame:
     return decisions.assign(as_of=to_micros(decisions["decided_at"]), stakeholder=code)
 
 
-def _left_out(rows: pd.DataFrame, people: Relationships, params: Params) -> pd.Series:
-    """Return why each row is not learned from, missing where it is; the first reason where there are several."""
-    begun, lasts = _lasts(rows, people)
+def _left_out(rows: pd.DataFrame, people: Relationships, params: Params) -> NDArray[np.int64]:
+    """Return the place among `_REASONS`, from 1, of the first for which a row is left out; 0 where there is none."""
+    begun, not_left = _begun_and_not_left(rows, people)
     over = rows["as_of"] + params.clock.horizon_days * MICROS_PER_DAY <= instant_micros(params.clock.as_of)
-    opted_out = people.stakeholders["opted_out"].to_numpy()[rows["stakeholder"]]
-    why = ["horizon not over", "stakeholder opted out", "before the relationship began", "known to have left"]
-    return pd.Series(np.select([~over, opted_out, ~begun, ~lasts], why, ""), rows.index, dtype="str").replace("", None)
+    code = rows["stakeholder"].to_numpy()
+    opted_out = np.append(people.stakeholders["opted_out"].to_numpy(dtype=bool), False)[code]
+    return np.select([code < 0, ~over, opted_out, ~begun, ~not_left], range(1, len(_REASONS) + 1), 0)
 
 
 def snapshot_spine(people: Relationships, params: Params) -> pd.DataFrame:
@@ -138,16 +141,17 @@ def _without_opted_out(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> pd.Dat
 def _lasting(rows: pd.DataFrame, people: Relationships) -> pd.DataFrame:
     """Keep rows after the relationship began and before it was known to have ended; sort and number them."""
     rows = rows.assign(stakeholder=_codes(rows, people.stakeholders))
-    begun, lasts = _lasts(rows, people)
-    return _numbered(rows[begun & lasts])
+    begun, not_left = _begun_and_not_left(rows, people)
+    return _numbered(rows[begun & not_left])
 
 
 def _codes(rows: pd.DataFrame, stakeholders: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the code of each row's stakeholder, −1 of one who is not in the table."""
     code = pd.Index(stakeholders["stakeholder_id"]).get_indexer(pd.Index(rows["stakeholder_id"]))
     return np.asarray(code, dtype=np.int64)
 
 
-def _lasts(rows: pd.DataFrame, people: Relationships) -> tuple[pd.Series, pd.Series]:
+def _begun_and_not_left(rows: pd.DataFrame, people: Relationships) -> tuple[pd.Series, pd.Series]:
     """Return whether each row's relationship had begun, and whether it was not known to have ended."""
     seen_leaving = people.leaving[["at", "known"]].max(axis=1).groupby(people.leaving["stakeholder"]).min()
     ended = rows["stakeholder"].map(seen_leaving)
@@ -155,6 +159,7 @@ def _lasts(rows: pd.DataFrame, people: Relationships) -> tuple[pd.Series, pd.Ser
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows by stakeholder and time, numbered."""
     rows = rows.sort_values(["stakeholder", "as_of"], kind="stable", ignore_index=True)
     rows.insert(0, "row", rows.index.astype("int64"))
     return rows

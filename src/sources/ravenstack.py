@@ -16,8 +16,9 @@ is_trial of accounts; churn_flag, upgrade_flag, downgrade_flag and auto_renew_fl
 reason, refund, feedback and flags of churn events.
 
 Whoever leaves is chosen at random: the dates of churn events are uniform between the account's signup and the end of
-2024 (600 events, Kolmogorov-Smirnov p = 0.92), whatever the account did. The one thing to learn is an artefact of that:
-the later the signup, the denser the dates, the most so right before the end.
+2024 (600 events, Kolmogorov-Smirnov p = 0.92), whatever the account did, and an account has as many of them however
+late it signed up. The one thing to learn is an artefact of that: of those still without one, the newest have most of
+theirs ahead.
 """
 
 from pathlib import Path

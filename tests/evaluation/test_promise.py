@@ -72,6 +72,26 @@ def test_where_folds_differ_in_what_is_added_the_interval_is_wider() -> None:
     assert wider.value - wider.low == pytest.approx(wider.high - wider.value)
 
 
+def test_what_chance_makes_of_the_difference_between_folds_is_taken_off_by_hand() -> None:
+    """Half are treated. Added are 0 ± 5, 4 ± 5 and 8 ± 5 among the treated of three folds of 400, nothing among others.
+
+    Means of folds 0, 2 and 4: variance 4, of which rows of ±5 around these means make σ²/400 by chance.
+    """
+    log, _ = log_of(np.random.default_rng(2), 1200)
+    fold, treated = np.repeat([0, 1, 2], 400), np.tile([True, False], 600)
+    sign = np.tile([1, 1, -1, -1], 300)
+    added = np.where(treated, 4.0 * fold + 5.0 * sign, 0.0)
+    policy, whole = (np.eye(ARMS)[np.where(treated, arm, 0)] for arm in (1, 2))
+    gain = np.column_stack([np.zeros(1200), np.zeros(1200), added, np.zeros(1200)])
+    found = gain_per_treated(log, fold, policy, whole, gain)
+    net = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu) - log.cost
+    gained = np.where(treated, net[:, 1] - net[:, 0], 0.0) + added
+    assert found.value == pytest.approx(gained.sum() / 600)
+    alone = np.std((gained - found.value * treated) / 0.5, ddof=1) / np.sqrt(1200)
+    chance = np.mean([added[fold == k].var() / 400 for k in range(3)])
+    assert found.se == pytest.approx(alone + np.sqrt((4.0 - chance) / 3) / 0.5)
+
+
 def test_only_the_treated_count_and_too_few_tell_nothing() -> None:
     log, _ = log_of(np.random.default_rng(1), 400)
     policy = np.eye(ARMS)[np.where(np.arange(400) < LEAST_TREATED, 1, 0)]

@@ -191,19 +191,32 @@ def test_a_decision_counts_once_its_horizon_is_over():
 
 
 def test_every_decision_is_learned_from_or_left_out_for_the_first_reason_that_holds():
-    """The opted-out's early one lacks its horizon too; young's began on the day; gone was known to have left before."""
-    people = [("ann", 0, False), ("out", 0, True), ("young", LATEST - DAY, False), ("gone", 0, False)]
-    decided = [("ann", LATEST, "call"), ("ann", LATEST + 1, "call"), ("out", LATEST, "mail"), ("out", AS_OF, "mail"),
+    """The opted-out's latest and young's latest lack their horizon; gone was known to have left before two."""
+    people = [
+        ("ann", 0, False),
+        ("out", 0, True),
+        ("young", LATEST - DAY, False),
+        ("gone", 0, False),
+        ("next", AS_OF, False),
+    ]
+    decided = [("ann", LATEST, "call"), ("ann", LATEST + 1, "call"), ("out", LATEST, "mail"),
+               ("out", LATEST - 1, "mail"), ("out", LATEST - 2, "mail"), ("out", AS_OF, "mail"),
                ("young", LATEST - DAY, "call"), ("young", LATEST, "call"), ("gone", LATEST - 3, "call"),
-               ("gone", LATEST - 2, "call"), ("gone", LATEST, "none")]  # fmt: skip
+               ("gone", LATEST - 2, "call"), ("gone", LATEST, "none"),
+               ("next", AS_OF - DAY, "call"), ("next", AS_OF, "call")]  # fmt: skip
     case = Case(people, [("gone", LATEST - 9, LATEST - 3, "left", None)], decided)
-    assert case.decided(params())["decision_id"].tolist() == ["d0", "d5", "d6"]
-    assert case.left_out(params()) == {
+    assert case.decided(params())["decision_id"].tolist() == ["d0", "d7", "d8"]
+    reasons = {
+        "horizon not over": 4,
+        "stakeholder opted out": 3,
         "before the relationship began": 1,
-        "horizon not over": 2,
         "known to have left": 2,
-        "stakeholder opted out": 1,
     }
+    assert case.left_out(params()) == reasons
+    known = case.stakeholders["stakeholder_id"] != "young"
+    case.stakeholders = case.stakeholders[known].reset_index(drop=True)
+    del reasons["before the relationship began"]
+    assert case.left_out(params()) == {"stakeholder unknown": 2, **reasons}
     assert one(decided=[(LATEST, "call")]).left_out(params()) == {}
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from projects import inside, make_project, run_stages
-from rapport import ingest
+from rapport import featurize, ingest
 from rapport.contracts.errors import RapportError
 from rapport.store.frames import read_frame
 from rapport.store.project import TABLES
@@ -138,6 +138,19 @@ def test_bad_params_are_refused(
     with inside(project), pytest.raises(RapportError, match=message):
         ingest.main()
     assert not (project / TABLES).exists()
+
+
+def test_decisions_that_are_not_learned_from_are_told(
+    project: Path, tables: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three were decided a day before as_of, whose horizon is not over."""
+    tables["decisions"].loc[:2, "decided_at"] = "2025-03-31"
+    export(tables, project / "export")
+    with inside(project):
+        ingest.main()
+        featurize.main()
+    told = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert told == ["decisions left out, horizon not over: 3"]
 
 
 def test_without_decisions_churn_works_and_a_pilot_is_proposed(
