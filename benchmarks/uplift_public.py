@@ -39,7 +39,7 @@ from rapport.store.project import FEATURES, load_params
 ARMS = ("No E-Mail", "Mens E-Mail", "Womens E-Mail")
 COLUMNS = ("recency", "history", "mens", "womens", "newbie", "history_segment", "zip_code", "channel")
 CATEGORIES = (5, 6, 7)
-PLAIN = ("ours", "S", "T", "X", "DR")
+COMPARED = ("ours", "S", "T", "X", "DR", "response ranking", "risk ranking", "random")
 FIELDS = ("outcome", "split", "learner", "value")
 
 
@@ -57,7 +57,7 @@ def hillstrom(path: Path, outcomes: list[str], splits: int, out: Path) -> None:
         for split in range(splits):
             taught = np.random.default_rng([split, 101]).permutation(len(table)) < len(table) // 2
             task = _task(X, arm, y, outcome, taught)
-            for learner in ("best constant, afterwards", *PLAIN):
+            for learner in ("best constant, afterwards", *COMPARED):
                 if (outcome, str(split), learner) not in done:
                     chosen = np.full((~taught).sum(), best)
                     if learner in LEARNERS:
