@@ -17,9 +17,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -102,7 +103,7 @@ def default_lightgbm(rows: ChurnRows, X: np.ndarray, training: Training) -> np.n
     return np.asarray(model.predict_proba(X))[:, 1]
 
 
-def shown(estimate: dict[str, float]) -> str:
+def shown(estimate: Mapping[str, Any]) -> str:
     """Return a value with its interval."""
     return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from churn import project, project_rows, shown  # type: ignore[import-not-found]
+from churn import project, project_rows, shown
 
 from rapport import configure, featurize, ingest
 from rapport.contracts.draws import folds_by_id
