@@ -51,9 +51,9 @@ class Effect:
         )
 
 
-def no_effect(rows: int) -> Effect:
-    """Return the effect of the control."""
-    zero = np.zeros(rows)
+def no_effect(shape: tuple[int, ...]) -> Effect:
+    """Return the effect of the control, each part of a shape."""
+    zero = np.zeros(shape)
     return Effect(zero, zero, zero, zero)
 
 

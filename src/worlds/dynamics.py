@@ -82,8 +82,8 @@ def remaining_gap(population: Population, grid: Grid, step: int) -> Floats:
 
 def effect_in_force(population: Population, grid: Grid, in_force: list[Integers], trouble: Flags, step: int) -> Effect:
     """Return the sum of the effects of the decisions whose horizon covers the step."""
-    total = no_effect(len(trouble))
     gap = remaining_gap(population, grid, step)
+    total = no_effect(gap.shape)
     for codes in in_force:
         for code, arm in enumerate(ARMS, start=1):
             if (codes == code).any():
@@ -116,7 +116,7 @@ def trouble_turns(population: Population, grid: Grid, effect: Effect, step: int)
 
 def trouble_share(population: Population, grid: Grid, step: int) -> Floats:
     """Return the long-run share of time in trouble without any arm, shape (n,)."""
-    starts, ends = trouble_turns(population, grid, no_effect(len(population.kind)), step)
+    starts, ends = trouble_turns(population, grid, no_effect(population.traits.skill_gap.shape), step)
     return np.asarray(starts / (starts + ends))
 
 

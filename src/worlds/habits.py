@@ -7,14 +7,18 @@ events follow is the same code.
 import numpy as np
 
 from .arms import Effect
+from .attributes import PLANS, plan_codes
 from .draws import Flags, Floats, logistic
 from .dynamics import remaining_gap
 from .grid import Grid
-from .population import PLANS, Population, plan_codes
+from .population import Population
 
 PURCHASE_SPREAD = 0.25  # standard deviation of the log of one purchase around its mean
 MINUTES_SPREAD = 0.5
 YEARLY_FEE = {"basic": 300.0, "team": 900.0, "business": 2400.0, "alliance": 600.0}
+SEVERITY_SPREAD = 0.9
+NPS_SPREAD = 0.8
+CSAT_SPREAD = 0.7
 CSAT_SHARE = 0.45  # tickets that are answered by a satisfaction survey
 
 
@@ -56,6 +60,26 @@ def ticket_rate(population: Population, grid: Grid, trouble: Flags, step: int) -
     base = population.by_kind(customer=0.14, employee=0.10, partner=0.10, investor=0.05)
     gap = remaining_gap(population, grid, step)
     return np.asarray(base * np.exp(0.3 * gap - 0.3 * population.traits.satisfaction + 2.1 * trouble))
+
+
+def ticket_severity(trouble: Flags) -> Floats:
+    """Return the mean severity of a ticket before rounding to 1 … 5, of the shape of `trouble`."""
+    return np.asarray(2.3 + 1.0 * trouble)
+
+
+def phone_share(population: Population, grid: Grid, step: int) -> Floats:
+    """Return the probability that a ticket comes by phone, shape (n,): who lacks skill calls, the others write."""
+    return np.asarray(0.15 + 0.5 * (remaining_gap(population, grid, step) > 0.4))
+
+
+def csat_score(population: Population, trouble: Flags) -> Floats:
+    """Return the mean answer about a ticket before rounding to 1 … 5, shape (n,)."""
+    return np.asarray(3.4 + 0.8 * population.traits.satisfaction - 0.7 * trouble)
+
+
+def nps_score(population: Population, trouble: Flags) -> Floats:
+    """Return the mean recommendation (NPS) before rounding to 0 … 10, shape (n,)."""
+    return np.asarray(7.0 + 1.7 * population.traits.satisfaction - 1.5 * trouble)
 
 
 def meeting_rate(population: Population) -> Floats:

@@ -59,28 +59,27 @@ class Month:
         return self._batch("purchase", row, slot, self._share("purchase")[row, slot], value.round(2))
 
     def _tickets_and_csat(self) -> list[Batch]:
-        traits, step = self.population.traits, self.state.step
-        rate = habits.ticket_rate(self.population, self.grid, self.state.trouble, step)
+        trouble, step = self.state.trouble, self.state.step
+        rate = habits.ticket_rate(self.population, self.grid, trouble, step)
         row, slot = self._occurrences("ticket", rate)
         share, detail = self._share("ticket")[row, slot], self._detail("ticket")[row, slot]
-        severity = 2.3 + 1.0 * self.state.trouble[row] + 0.9 * self._normal("ticket")[row, slot]
-        # Who lacks skill calls; the others write.
-        calling = 0.15 + 0.5 * (remaining_gap(self.population, self.grid, step)[row] > 0.4)
+        severity = habits.ticket_severity(trouble)[row] + habits.SEVERITY_SPREAD * self._normal("ticket")[row, slot]
+        calling = habits.phone_share(self.population, self.grid, step)[row]
         written = _choose(detail / (1.0 - calling), {"email": 0.6, "chat": 0.4})
         channel = np.where(detail >= 1.0 - calling, CHANNELS.index("phone"), written)
         tickets = self._batch("ticket", row, slot, share, np.clip(severity.round(), 1, 5), channel)
         asked = self._detail("csat")[row, slot] < habits.CSAT_SHARE
         row, slot, share = row[asked], slot[asked], share[asked]
         delay = self._share("csat")[row, slot] * np.minimum(1.0 - share, SURVEY_DELAY_DAYS / STEP_DAYS)
-        score = 3.4 + 0.8 * traits.satisfaction[row] - 0.7 * self.state.trouble[row]
-        score = np.clip((score + 0.7 * self._normal("csat")[row, slot]).round(), 1, 5)
+        score = habits.csat_score(self.population, trouble)[row] + habits.CSAT_SPREAD * self._normal("csat")[row, slot]
+        score = np.clip(score.round(), 1, 5)
         return [tickets, self._batch("csat", row, slot, share + delay, score)]
 
     def _nps(self) -> Batch:
         asked = self._detail("nps")[:, 0] < habits.survey_share(self.population)
         row = np.flatnonzero(asked & self.state.active)
-        score = 7.0 + 1.7 * self.population.traits.satisfaction - 1.5 * self.state.trouble
-        score = np.clip((score + 0.8 * self._normal("nps")[:, 0]).round(), 0.0, 10.0)
+        score = habits.nps_score(self.population, self.state.trouble) + habits.NPS_SPREAD * self._normal("nps")[:, 0]
+        score = np.clip(score.round(), 0.0, 10.0)
         return self._batch("nps", row, np.zeros_like(row), self._share("nps")[row, 0], score[row])
 
     def _renewals(self) -> Batch:

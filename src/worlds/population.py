@@ -1,4 +1,4 @@
-"""Who the stakeholders are: kinds, latent traits, arrival, and attributes that betray the traits with noise.
+"""Who the stakeholders are: kinds, latent traits and arrival.
 
 Traits are standard normal and correlated; nothing outside `worlds` sees them. One row per stakeholder throughout.
 """
@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..contracts.section import KINDS
-from ..contracts.time import MICROS_PER_DAY, from_micros
-from .draws import Draws, Flags, Floats, Integers, Purpose, logistic
+from ..contracts.time import MICROS_PER_DAY
+from .draws import Draws, Flags, Floats, Integers, Purpose
 
 KIND_SHARES = {"customer": 0.60, "employee": 0.15, "partner": 0.15, "investor": 0.10}
-REGIONS = ("north", "south", "east", "west", "overseas", "islands")
 OPTED_OUT_SHARE = 0.02
 VETERAN_SHARE = 0.45  # the others arrive during the history
 VETERAN_DAYS = 700.0  # mean relationship of a veteran when the history begins
@@ -89,44 +88,3 @@ def _traits(draws: Draws) -> Traits:
     shared = np.einsum("nf,tf->nt", normal[:, :2], loadings)
     own = normal[:, 2:] * np.sqrt(1.0 - (loadings**2).sum(axis=1))
     return Traits(**dict(zip(TRAIT_LOADINGS, (shared + own).T, strict=True)))
-
-
-def stakeholder_table(population: Population) -> pd.DataFrame:
-    """Return the contract's stakeholders table, in id order, with noisy signs of the traits as attributes."""
-    traits, kind = population.traits, population.kind
-    noise = population.draws.normal(Purpose.ATTRIBUTES, 5)
-    chance = population.draws.uniform(Purpose.ATTRIBUTES, 3, item=1)
-    size = np.exp(3.5 + 1.1 * traits.wealth + 0.5 * noise[:, 0]).round()
-    missing = (chance[:, 0] < 0.12) | (population.by_kind(customer=0, employee=1, partner=0, investor=1) > 0)
-    seats = 1 + np.exp(1.4 + 0.5 * traits.wealth + 0.4 * traits.engagement + 0.4 * noise[:, 1]).round()
-    score = 100 * logistic(0.3 - 1.1 * traits.skill_gap + 0.45 * noise[:, 2])
-    integrations = np.exp(0.8 + 0.6 * traits.integration_need + 0.3 * noise[:, 3]).round()
-    return pd.DataFrame(
-        {
-            "stakeholder_id": population.ids,
-            "kind": _texts(KINDS, kind),
-            "since": from_micros(population.since_micros),
-            "opted_out": population.opted_out,
-            "plan": _texts(PLANS, plan_codes(population)),
-            "region": _texts(REGIONS, (chance[:, 1] ** 1.5 * len(REGIONS)).astype(np.int64)),
-            "company_size": np.where(missing, np.nan, size),
-            "seats": seats,
-            "price_index": (1.0 - 0.12 * traits.price_sensitivity + 0.05 * noise[:, 4]).round(3),
-            "onboarding_score": np.where(chance[:, 2] < 0.05, np.nan, score.round(1)),
-            "integrations_wanted": integrations,
-        }
-    )
-
-
-PLANS = ("basic", "team", "business", "internal", "alliance", "portfolio")
-
-
-def plan_codes(population: Population) -> Integers:
-    """Return the index into PLANS, shape (n,): customers by size and engagement, the other kinds by kind."""
-    level = population.traits.wealth + 0.4 * population.traits.engagement
-    tier = np.searchsorted([-0.2, 0.9], level)
-    return np.where(population.kind == 0, tier, population.kind + 2)
-
-
-def _texts(words: tuple[str, ...], codes: Integers) -> pd.Series:
-    return pd.Series(pd.array(list(words), dtype="str").take(codes))

@@ -4,7 +4,7 @@ Given the state at `as_of`, a stakeholder's future is a Markov chain on {gone, c
 is a sum over its steps. Pipelines must never read it; evaluations of the simulated world may.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +13,12 @@ import pandas as pd
 from ..contracts.errors import InputError
 from ..contracts.time import instant_micros
 from . import habits
-from .arms import ARMS, Effect, effect_of, may_receive
-from .draws import Flags, Floats, Integers, capped_poisson_mean
-from .dynamics import State, anniversary, churn_hazard, effect_in_force, remaining_gap, replay, trouble_turns
-from .grid import Grid
+from .arms import ARMS, may_receive
+from .chain import Branch, Chain, following
+from .draws import Floats, capped_poisson_mean
+from .dynamics import anniversary, replay
 from .plan import plan_of, step_of
-from .population import Population
 from .world import World
-
-KNOWN_MARGINS = ("purchase", "renewal", "use")
 
 
 @dataclass(frozen=True)
@@ -39,10 +36,10 @@ class TruthTerms:
 
     def __post_init__(self) -> None:
         for event_type in self.margins:
-            if event_type not in KNOWN_MARGINS:
+            if event_type not in _KNOWN_MEANS:
                 raise InputError(
                     f"outcome.value.{event_type}",
-                    f"one of {', '.join(KNOWN_MARGINS)} in a simulated world",
+                    f"one of {', '.join(_KNOWN_MEANS)} in a simulated world",
                     event_type,
                     "remove it from the outcome",
                 )
@@ -69,11 +66,12 @@ def truth(world: World, decisions: pd.DataFrame, as_of: pd.Timestamp, outcome: T
     step = step_of(grid, instant_micros(as_of))
     plan = plan_of(population, grid, decisions, world.control, step - 1)
     *past, now = replay(population, grid, plan, population.draws, step)
-    chain = _Chain(population, grid, now, {state.step: state.decided for state in past}, outcome)
+    chain = Chain(population, grid, {state.step: state.decided for state in past})
+    shares = np.stack([~now.trouble, now.trouble]).astype(float)
     columns: dict[str, Floats] = {}
     for arm in (world.control, *ARMS):
         allowed = may_receive(population, arm) if arm in ARMS else np.ones(world.stakeholders, dtype=bool)
-        value, churn = chain.expect(arm)
+        value, churn = expect(chain.under(arm, step), shares, step, outcome)
         columns[f"value_{arm}"] = np.where(allowed, value, np.nan)
         columns[f"churn_{arm}"] = np.where(allowed, churn, np.nan)
     names = sorted(columns, key=lambda name: name.startswith("churn_"))
@@ -81,56 +79,53 @@ def truth(world: World, decisions: pd.DataFrame, as_of: pd.Timestamp, outcome: T
     return table[now.active].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """Everybody's Markov chain from the step of `now` on; `decided` holds earlier decisions by step."""
+def expect(chain: Chain, shares: Floats, step: int, outcome: TruthTerms) -> tuple[Floats, Floats]:
+    """Return expected outcome (money) and churn probability over the horizon from a step on.
 
-    population: Population
-    grid: Grid
-    now: State
-    decided: Mapping[int, Integers]
-    outcome: TruthTerms
+    `shares`, shape (2, …), is the probability of being calm and of being in trouble as the step begins.
+    """
+    value = np.zeros(shares.shape[1:])
+    for at in range(step, step + chain.grid.horizon_steps):
+        branches = chain.branches(at)
+        for share, branch in zip(shares, branches, strict=True):
+            value += share * _month(chain, branch, at, outcome)
+        shares = following(shares, branches)
+    retained = shares.sum(axis=0)
+    return value + outcome.retention_value * retained, 1.0 - retained
 
-    def expect(self, arm: str) -> tuple[Floats, Floats]:
-        """Return expected outcome (money) and churn probability under an arm, each of shape (n,)."""
-        value = np.zeros(len(self.now.trouble))
-        in_state = {trouble: (self.now.trouble == trouble).astype(float) for trouble in (False, True)}
-        for step in range(self.now.step, self.now.step + self.grid.horizon_steps):
-            following = {False: np.zeros_like(value), True: np.zeros_like(value)}
-            for trouble, share in in_state.items():
-                flags = np.full(value.shape, trouble)
-                effect = self._effect(arm, flags, step)
-                hazard = churn_hazard(self.population, self.grid, flags, effect, step)
-                value += share * self._month(flags, effect, hazard, step)
-                starts, ends = trouble_turns(self.population, self.grid, effect, step)
-                troubled = 1.0 - ends if trouble else starts
-                following[True] += share * (1.0 - hazard) * troubled
-                following[False] += share * (1.0 - hazard) * (1.0 - troubled)
-            in_state = following
-        retained = in_state[False] + in_state[True]
-        return value + self.outcome.retention_value * retained, 1.0 - retained
 
-    def _effect(self, arm: str, trouble: Flags, step: int) -> Effect:
-        earliest = step - self.grid.horizon_steps + 1
-        in_force = [codes for decided_step, codes in self.decided.items() if decided_step >= earliest]
-        effect = effect_in_force(self.population, self.grid, in_force, trouble, step)
-        if arm not in ARMS:
-            return effect
-        gap = remaining_gap(self.population, self.grid, step)
-        return effect + effect_of(self.population.traits, gap, trouble, arm)
+def _month(chain: Chain, branch: Branch, step: int, outcome: TruthTerms) -> Floats:
+    """Return the expected money of one step, retention apart."""
+    money = np.zeros_like(branch.hazard)
+    for event_type, margin in outcome.margins.items():
+        money += margin * _KNOWN_MEANS[event_type](chain, branch, step)
+    return money
 
-    def _month(self, trouble: Flags, effect: Effect, hazard: Floats, step: int) -> Floats:
-        """Return the expected money of one step, retention apart; who leaves is there for half of it on average."""
-        population, present = self.population, 1.0 - hazard / 2.0
-        rate = habits.purchase_rate(population, trouble, effect)
-        uses = capped_poisson_mean(habits.use_rate(population, trouble))
-        fee = np.where(anniversary(population, self.grid, step)[0], habits.yearly_fee(population), 0.0)
-        means = {
-            "purchase": present * capped_poisson_mean(rate) * habits.purchase_size(population, effect),
-            "use": present * uses * habits.use_minutes(population, self.grid, step),
-            "renewal": (1.0 - hazard) * fee,
-        }
-        money = np.zeros_like(hazard)
-        for event_type, margin in self.outcome.margins.items():
-            money += margin * means[event_type]
-        return money
+
+def _purchases(chain: Chain, branch: Branch, step: int) -> Floats:
+    rate = habits.purchase_rate(chain.population, branch.trouble, branch.effect)
+    size = habits.purchase_size(chain.population, branch.effect)
+    return _present(branch) * capped_poisson_mean(rate) * size
+
+
+def _uses(chain: Chain, branch: Branch, step: int) -> Floats:
+    uses = capped_poisson_mean(habits.use_rate(chain.population, branch.trouble))
+    return _present(branch) * uses * habits.use_minutes(chain.population, chain.grid, step)
+
+
+def _renewals(chain: Chain, branch: Branch, step: int) -> Floats:
+    due = anniversary(chain.population, chain.grid, step)[0]
+    return (1.0 - branch.hazard) * np.where(due, habits.yearly_fee(chain.population), 0.0)
+
+
+def _present(branch: Branch) -> Floats:
+    """Return the expected share of the step: who leaves is there for half of it on average."""
+    return 1.0 - branch.hazard / 2.0
+
+
+# The expected sum of the event's values in a step of those who are there as it begins.
+_KNOWN_MEANS: dict[str, Callable[[Chain, Branch, int], Floats]] = {
+    "purchase": _purchases,
+    "renewal": _renewals,
+    "use": _uses,
+}

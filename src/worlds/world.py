@@ -13,6 +13,7 @@ import pandas as pd
 from ..contracts.errors import InputError
 from ..contracts.time import from_micros, instant_micros, to_micros
 from .arms import ARMS
+from .attributes import stakeholder_table
 from .draws import Draws
 from .dynamics import State, replay
 from .events import Batch, event_table
@@ -20,7 +21,7 @@ from .grid import STEP_DAYS, STEP_MICROS, Grid
 from .month import Month
 from .pilot import NOT_DECIDED, arm_probabilities
 from .plan import DECISION_COLUMNS, plan_of, step_of
-from .population import Population, create_population, stakeholder_table
+from .population import Population, create_population
 
 
 @dataclass(frozen=True)
