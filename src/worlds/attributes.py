@@ -49,7 +49,7 @@ class Sign:
 
 
 def _log(value: Floats) -> Floats:
-    return np.log(value, out=np.full(value.shape, -np.inf), where=value > 0)
+    return np.log(value, out=np.full(value.shape, -np.inf), where=~(value <= 0))
 
 
 def _as_it_is(value: Floats) -> Floats:
@@ -61,7 +61,8 @@ def _percent(normal: Floats) -> Floats:
 
 
 def _from_percent(value: Floats) -> Floats:
-    return _log(value) - _log(100.0 - value)
+    share = np.clip(value, 0.0, 100.0)
+    return _log(share) - _log(100.0 - share)
 
 
 SIGNS = {

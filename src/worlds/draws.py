@@ -9,10 +9,12 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammainc, gammaln
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+TINY = 1e-300  # stands for a probability of 0 where a log is taken
 MAX_COUNT = 6  # occurrences of one event type per stakeholder and step
 
 
@@ -30,6 +32,7 @@ class Purpose(IntEnum):
     EVENT_VALUE = 9
     EVENT_DETAIL = 10
     EVENT_LATE = 11
+    BELIEF = 12
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ def capped_poisson(rate: Floats, uniform: Floats) -> Integers:
         mass = mass * rate / k
         below = below + mass
     return count
+
+
+def capped_poisson_log_mass(count: Floats, rate: Floats) -> Floats:
+    """Return log P(min(N, MAX_COUNT) = count) for N ~ Poisson(rate); shapes (n, 1) and (n, S).
+
+    >>> capped_poisson_log_mass(np.array([[0.0], [6.0]]), np.array([[1.0], [9.0]])).round(3).tolist()
+    [[-1.0], [-0.123]]
+    """
+    mass = count * np.log(np.maximum(rate, TINY)) - rate - gammaln(count + 1.0)
+    capped = np.flatnonzero(count >= MAX_COUNT)
+    mass[capped] = np.log(np.maximum(gammainc(MAX_COUNT, rate[capped]), TINY))
+    return np.asarray(mass)
 
 
 def capped_poisson_mean(rate: Floats) -> Floats:

@@ -170,6 +170,12 @@ class Month:
         return np.where(chance < LATE_SHARE, (days * MICROS_PER_DAY).astype(np.int64), 0)
 
 
+def known_share(steps_ago: int) -> float:
+    """Return the share of a step's tickets and surveys that are known as it ends (1), or later."""
+    # A delay is uniform between 1 and LATE_DAYS days, an event between the ends of its step.
+    return 1.0 - LATE_SHARE * (1.0 + LATE_DAYS) / 2.0 / STEP_DAYS if steps_ago == 1 else 1.0
+
+
 def _spread(mean: Floats, normal: Floats, deviation: float) -> Floats:
     """Return log-normal numbers around `mean`, their exact expectation."""
     return np.asarray(mean * np.exp(deviation * normal - deviation**2 / 2.0))

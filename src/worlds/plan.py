@@ -52,10 +52,16 @@ def plan_of(
     later = decisions[at >= grid.begin(grid.start_step)]
     step = _steps(grid, later, last_step)
     row = _rows(population, later)
-    if "delivered_intervention" in later:
-        later = later.assign(intervention=later["delivered_intervention"].fillna(later["intervention"]))
+    later = later.assign(intervention=delivered(later))
     code = _codes(population, later, row, control)
     return {int(s): _spread(len(population.kind), row[step == s], code[step == s]) for s in np.unique(step)}
+
+
+def delivered(decisions: pd.DataFrame) -> pd.Series:
+    """Return the arm that reached each stakeholder: as decided, unless delivered_intervention says another."""
+    if "delivered_intervention" not in decisions:
+        return decisions["intervention"]
+    return decisions["delivered_intervention"].fillna(decisions["intervention"])
 
 
 def step_of(grid: Grid, instant_micros: int) -> int:

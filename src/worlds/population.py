@@ -15,7 +15,8 @@ from .draws import Draws, Flags, Floats, Integers, Purpose
 KIND_SHARES = {"customer": 0.60, "employee": 0.15, "partner": 0.15, "investor": 0.10}
 OPTED_OUT_SHARE = 0.02
 VETERAN_SHARE = 0.45  # the others arrive during the history
-VETERAN_DAYS = 700.0  # mean relationship of a veteran when the history begins
+VETERAN_DAYS = 700.0  # mean relationship of a veteran when the history begins, of average loyalty
+LOYAL_STAY = 0.4  # by which the log of that mean rises with loyalty
 
 # Loadings of the traits on two shared factors (wellbeing, size); the rest of the variance is each trait's own.
 TRAIT_LOADINGS = {
@@ -69,7 +70,7 @@ def create_population(draws: Draws, history_start_micros: int, start_micros: int
     kind = np.searchsorted(np.cumsum(list(KIND_SHARES.values()))[:-1], arrival[:, 0], side="right")
     veteran = arrival[:, 1] < VETERAN_SHARE
     # Loyal people have stayed longer: tenure is a sign of loyalty.
-    veteran_days = -np.log1p(-arrival[:, 2]) * VETERAN_DAYS * np.exp(0.4 * traits.loyalty)
+    veteran_days = -np.log1p(-arrival[:, 2]) * VETERAN_DAYS * np.exp(LOYAL_STAY * traits.loyalty)
     before = history_start_micros - (veteran_days * MICROS_PER_DAY).astype(np.int64) - 1
     during = history_start_micros + (arrival[:, 2] * (start_micros - history_start_micros)).astype(np.int64)
     return Population(
@@ -80,6 +81,14 @@ def create_population(draws: Draws, history_start_micros: int, start_micros: int
         traits=traits,
         draws=draws,
     )
+
+
+def trait_covariance() -> Floats:
+    """Return the covariance of the traits, in the order of TRAIT_LOADINGS."""
+    loadings = np.array(list(TRAIT_LOADINGS.values()))
+    covariance: Floats = loadings @ loadings.T
+    np.fill_diagonal(covariance, 1.0)
+    return covariance
 
 
 def _traits(draws: Draws) -> Traits:
