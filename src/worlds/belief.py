@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..contracts.time import instant_micros
 from .chain import Chain, following
-from .draws import Draws, Floats, Purpose
+from .draws import TINY, Draws, Floats, Purpose
 from .dynamics import first_steps, trouble_share
 from .evidence import Evidence
 from .grid import Grid
@@ -21,13 +21,13 @@ from .records import Records, read_records
 from .truth import TruthTerms, expect
 from .world import World
 
-ROUNDS = 6  # of points; the last one counts
+ROUNDS = 8  # of points; the last one counts
 BLOCK = 32  # stakeholders at a time
 RIDGE = 0.003  # share of the prior's covariance added to that of the points
 
 
 def belief(
-    world: World, tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], as_of: pd.Timestamp, points: int = 256
+    world: World, tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], as_of: pd.Timestamp, points: int = 512
 ) -> pd.DataFrame:
     """Return what is believed of each stakeholder at `as_of`, from what was known before.
 
@@ -58,14 +58,14 @@ def _believed(world: World, records: Records, points: int) -> pd.DataFrame:
     *earlier, last = np.stack(chance, axis=1)
     proposal = Proposal(np.zeros((len(keys), len(covariance))), root_of(covariance)[None])
     for standard in earlier:
-        guesses = _Guesses(world.grid, records, proposal.points(standard))
+        guesses = Guesses(world.grid, records, proposal.points(standard))
         weights = tempered(log_weights(guesses.log_target, standard))
         proposal = proposal_from(guesses.points, weights, RIDGE * covariance)
-    guesses = _Guesses(world.grid, records, proposal.points(last))
+    guesses = Guesses(world.grid, records, proposal.points(last))
     return guesses.summary(normalised(log_weights(guesses.log_target, last)), world.control)
 
 
-class _Guesses:
+class Guesses:
     """S guesses at the traits of each of n stakeholders, points (n, S, d), and what the records say to them.
 
     Attributes:
@@ -130,5 +130,5 @@ def _read(evidence: Evidence, chain: Chain, shares: Floats, step: int) -> tuple[
     given = np.stack([evidence.given(branch, step) for branch in branches])
     most = given.max(axis=0)
     after = following(shares * np.exp(given - most), branches)
-    total = after.sum(axis=0)
+    total = np.maximum(after.sum(axis=0), TINY)
     return most + np.log(total) + evidence.whatever_the_trouble(step), after / total

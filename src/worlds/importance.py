@@ -13,7 +13,7 @@ from .draws import Floats
 
 TAILS = 8.0  # degrees of freedom of the t distribution: its tails are heavier than those of the target
 WIDER = 1.2  # by which the covariance of the points is widened
-LEAST_EFFECTIVE = 0.1  # share of the points that must count after tempering
+LEAST_EFFECTIVE = 0.2  # share of the points that must count after tempering
 HALVINGS = 12  # of the interval in which the tempering exponent lies
 
 
