@@ -8,6 +8,7 @@ the records ranks better on average. Evaluations of the simulated world may read
 import numpy as np
 import pandas as pd
 
+from ..contracts.errors import InputError
 from ..contracts.time import instant_micros
 from .chain import Chain, following
 from .draws import TINY, Draws, Floats, Purpose
@@ -43,10 +44,13 @@ def belief(
         and sd_<trait>, its standard deviation; effective_points, of `points`.
 
     Raises:
-        InputError: `as_of` is before the history or inside a step.
+        InputError: `as_of` is before the history or inside a step; nobody is there.
     """
     step = step_of(world.grid, instant_micros(as_of))
     records = read_records(tables, world.grid, step, world.control)
+    if records.ids.empty:
+        fix = "pass others, or another instant"
+        raise InputError("stakeholders", f"some who are there at {as_of.isoformat()}", "none", fix)
     blocks = [records.rows(slice(first, first + BLOCK)) for first in range(0, len(records.ids), BLOCK)]
     return pd.concat([_believed(world, block, points) for block in blocks], ignore_index=True)
 

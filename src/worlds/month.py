@@ -171,7 +171,7 @@ class Month:
 
 
 def known_share(steps_ago: int) -> float:
-    """Return the share of a step's tickets and surveys that are known as it ends (1), or later."""
+    """Return the share of a step's tickets and surveys that are known so many steps after it began, 1 or more."""
     # A delay is uniform between 1 and LATE_DAYS days, an event between the ends of its step.
     return 1.0 - LATE_SHARE * (1.0 + LATE_DAYS) / 2.0 / STEP_DAYS if steps_ago == 1 else 1.0
 

@@ -1,6 +1,8 @@
 """Who the stakeholders are: kinds, latent traits and arrival.
 
 Traits are standard normal and correlated; nothing outside `worlds` sees them. One row per stakeholder throughout.
+What is computed from them here and in dynamics, habits and arms goes element by element, so that S guesses at the
+traits of each, shape (n, S), may stand beside what is known, shape (n, 1).
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def believed(tables) -> pd.DataFrame:
-    return belief(WORLD, tables, AS_OF, 128)
+    return belief(WORLD, tables, AS_OF, 256)
 
 
 def surplus(error: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> float:
@@ -111,25 +111,35 @@ def slow_guess(lone: pd.Series, events: pd.DataFrame, decided: np.ndarray, point
     one = Population(pd.Series([lone["stakeholder_id"]]), kind, since, np.array([False]), traits, Draws(0, 1))
     grid = SMALL.grid
     begins = max(-(-(since[0] - grid.origin_micros) // (grid.begin(1) - grid.begin(0))), 0)
+    months = {
+        (step, trouble): slow_month(one, events[events["step"] == step], decided, trouble, step)
+        for step in range(begins, STEPS)
+        for trouble in (False, True)
+    }
     ends = {False: 0.0, True: 0.0}
     for course in itertools.product([False, True], repeat=STEPS + 1 - begins):
         chance = trouble_share(one, grid, begins)[0]
         density = chance if course[0] else 1.0 - chance
-        for step, trouble in enumerate(course[:-1], start=begins):
-            flags = np.array([trouble])
-            in_force = [decided[[at]] for at in range(max(step - grid.horizon_steps + 1, 0), step + 1)]
-            effect = effect_in_force(one, grid, in_force, flags, step)
-            density *= slow_step(one, events[events["step"] == step], decided[step], effect, flags, step)
-            density *= 1.0 - churn_hazard(one, grid, flags, effect, step)[0]
-            turns = trouble_turns(one, grid, effect, step)
-            turned = turns[1][0] if trouble else turns[0][0]
-            density *= turned if course[step + 1 - begins] != trouble else 1.0 - turned
+        for step, (trouble, then) in enumerate(itertools.pairwise(course), start=begins):
+            month, turns = months[step, trouble]
+            density *= month * (turns if then != trouble else 1.0 - turns)
         ends[course[-1]] += density
     total = ends[False] + ends[True]
     return float(np.log(total) + slow_attributes(one, lone, point)), ends[True] / total
 
 
-def slow_step(one, events, decided, effect, trouble, step) -> float:
+def slow_month(one, events, decided, trouble, step) -> tuple[float, float]:
+    """Return the density of the events of a step and of staying, and the probability that trouble begins or ends."""
+    grid, flags = SMALL.grid, np.array([trouble])
+    in_force = [decided[[at]] for at in range(max(step - grid.horizon_steps + 1, 0), step + 1)]
+    effect = effect_in_force(one, grid, in_force, flags, step)
+    staying = 1.0 - churn_hazard(one, grid, flags, effect, step)[0]
+    starts, ends = trouble_turns(one, grid, effect, step)
+    events_density = slow_events(one, events, decided[step], effect, flags, step)
+    return events_density * staying, float(ends[0] if trouble else starts[0])
+
+
+def slow_events(one, events, decided, effect, trouble, step) -> float:
     """Return the density of the events of a step."""
     grid, by_type = SMALL.grid, dict(iter(events.groupby("event_type")))
     nothing = events.head(0)
@@ -214,9 +224,14 @@ def test_one_stakeholder_alone_is_believed_the_same(tables, believed):
     stakeholders, events, decisions = tables
     there = stakeholders[stakeholders["stakeholder_id"].isin(believed["stakeholder_id"])]
     for row in (0, 40, 333):
-        alone = belief(WORLD, (there.iloc[[row]], events, decisions), AS_OF, 128)
+        alone = belief(WORLD, (there.iloc[[row]], events, decisions), AS_OF, 256)
         same = believed.iloc[[row]].reset_index(drop=True)
         pd.testing.assert_frame_equal(alone, same, check_exact=False, rtol=1e-9)
+
+
+def test_nobody_to_believe_anything_of_is_refused(tables):
+    with pytest.raises(InputError, match="stakeholders: expected some who are there at 2025-01-01"):
+        belief(WORLD, (tables[0].head(0), *tables[1:]), AS_OF, 32)
 
 
 def test_an_instant_inside_a_step_is_refused(tables):
