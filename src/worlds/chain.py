@@ -55,9 +55,6 @@ class Chain:
 
 def following(shares: Floats, branches: tuple[Branch, Branch]) -> Floats:
     """Return the shares after a step, shape (2, …): those who leave drop out, trouble begins and ends."""
-    staying = [share * (1.0 - branch.hazard) for share, branch in zip(shares, branches, strict=True)]
-    calm, troubled = (
-        sum(stay * turn for stay, turn in zip(staying, turns, strict=True))
-        for turns in ([1.0 - branch.troubled for branch in branches], [branch.troubled for branch in branches])
-    )
-    return np.stack([calm, troubled])
+    calm, troubled = (share * (1.0 - branch.hazard) for share, branch in zip(shares, branches, strict=True))
+    starts, stays = (branch.troubled for branch in branches)
+    return np.stack([calm * (1.0 - starts) + troubled * (1.0 - stays), calm * starts + troubled * stays])
