@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .errors import ParamsError
+from .faults import explained
 from .rules import Decision, Interventions, refuse_unknown_names
-from .section import Instant, Section
+from .section import Instant, Listed, Misfit, Section
 
 
 class Source(Section):
@@ -21,24 +22,13 @@ class Source(Section):
     stakeholders: int = Field(default=20_000, ge=100, le=5_000_000)
 
 
-# What the file calls things that the checks call otherwise, by the type of fault.
-_IN_YAML = {
-    "tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "string_type": "text",
-    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
-    "float_type": "a number", "float_parsing": "a number",
-    "bool_type": "true or false", "bool_parsing": "true or false",
-    "too_short": "at least {min_length} of them", "too_long": "at most {max_length} of them",
-    "string_pattern_mismatch": "text that matches {pattern}",
-}  # fmt: skip
-
-
 class Clock(Section):
     """The instant of decision (UTC), the days over which an outcome counts, and others at which churn is foretold."""
 
     as_of: Instant
     horizon_days: int = Field(gt=0, le=3650)
     iteration: int = Field(default=1, ge=1)
-    curve_days: tuple[Annotated[int, Field(gt=0, le=3650)], ...] = ()
+    curve_days: Listed[Annotated[int, Field(gt=0, le=3650)]] = ()
 
     @property
     def curve(self) -> tuple[int, ...]:
@@ -56,13 +46,13 @@ class Churn(Section):
 
     event: str | None = None
     inactive_days: int | None = Field(default=None, gt=0)
-    activity: tuple[str, ...] = ()
+    activity: Listed[str] = ()
 
     @model_validator(mode="after")
     def _one_definition(self) -> "Churn":
         by_event, by_silence = self.event is not None, self.inactive_days is not None and bool(self.activity)
         if by_event == by_silence:
-            raise ValueError("give either `event`, or `inactive_days` together with `activity`")
+            raise ValueError("either `event`, or `inactive_days` together with `activity`")
         return self
 
 
@@ -81,17 +71,17 @@ class Features(Section):
     `allow` names features that may tell churn all by themselves; any other that does is refused as a leak.
     """
 
-    windows_days: Annotated[tuple[Annotated[int, Field(gt=0, le=36_500)], ...], Field(min_length=1)] = (30, 90, 365)
+    windows_days: Annotated[Listed[Annotated[int, Field(gt=0, le=36_500)]], Field(min_length=1)] = (30, 90, 365)
     snapshots: int = Field(default=4, ge=1, le=100)
-    snapshot_every_days: int = Field(default=90, gt=0)
-    exclude: tuple[str, ...] = ()
-    audit_only: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()
+    snapshot_every_days: int = Field(default=90, gt=0, le=3650)
+    exclude: Listed[str] = ()
+    audit_only: Listed[str] = ()
+    allow: Listed[str] = ()
     max_categories: int = Field(default=50, ge=2, le=1000)
     max_event_types: int = Field(default=40, ge=1, le=1000)
     max_channels: int = Field(default=8, ge=0, le=1000)
-    responses: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
+    responses: Listed[str] = ()
+    refusals: Listed[str] = ()
 
 
 class Kpis(Section):
@@ -99,8 +89,8 @@ class Kpis(Section):
 
     window_days: int = Field(default=90, ge=1, le=3650)
     period_days: int = Field(default=7, ge=1, le=3650)
-    engagement: tuple[str, ...] = ()
-    surveys: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    engagement: Listed[str] = ()
+    surveys: dict[str, Annotated[tuple[float, float], Field(strict=False)]] = Field(default_factory=dict)
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     base_cost: float = Field(default=1.0, gt=0)
     lifetime_days: int = Field(default=1095, ge=1, le=36_500)
@@ -116,9 +106,9 @@ class Kpis(Section):
     def _scales_and_periods(self) -> "Kpis":
         for name, (low, high) in self.surveys.items():
             if high - low < 2:
-                raise ValueError(f"the scale of survey {name!r} as [lowest, highest], three steps of 1 or more")
+                raise Misfit(f"surveys.{name}", "[lowest, highest], three steps of 1 or more", [low, high])
         if not 1 <= self.periods <= 52:
-            raise ValueError("window_days must hold 1 to 52 times period_days")
+            raise Misfit("window_days", f"1 to 52 times period_days ({self.period_days})", self.window_days)
         return self
 
 
@@ -200,20 +190,19 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _silence_fits(self) -> "Params":
-        silence = self.outcome.churn.inactive_days
-        if silence is not None and silence > self.clock.horizon_days:
-            raise ValueError("outcome.churn.inactive_days must not exceed clock.horizon_days")
-        if silence is not None and silence > self.clock.curve[0]:
-            raise ValueError("clock.curve_days of outcome.churn.inactive_days or more")
+        silence, horizon, soonest = self.outcome.churn.inactive_days, self.clock.horizon_days, self.clock.curve[0]
+        if silence is not None and silence > horizon:
+            raise Misfit("outcome.churn.inactive_days", f"at most clock.horizon_days ({horizon})", silence)
+        if silence is not None and silence > soonest:
+            raise Misfit("clock.curve_days", f"outcome.churn.inactive_days ({silence}) or more", soonest)
         return self
 
     @model_validator(mode="after")
     def _rules_fit(self) -> "Params":
         refuse_unknown_names(self.interventions, self.decision)
         if self.decision.rest_after_refusal_days and not self.features.refusals:
-            raise ValueError(
-                "features.refusals must name event types, which decision.rest_after_refusal_days counts from"
-            )
+            expected = "event types, from which decision.rest_after_refusal_days counts"
+            raise Misfit("features.refusals", expected, "none")
         return self
 
 
@@ -238,18 +227,4 @@ def parse_params(document: object, where: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(document)
     except ValidationError as fault:
-        raise _explain(fault, where) from None
-
-
-def _explain(fault: ValidationError, where: str) -> ParamsError:
-    faults = sorted(fault.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    first, more = faults[0], len(faults) - 1
-    key = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
-    rest = f" ({more} more fault{'s' if more > 1 else ''} after this one)" if more else ""
-    if first["type"] == "extra_forbidden":
-        return ParamsError(f"{where}, {key}", "no such key", repr(first["input"]), f"correct or remove the key{rest}")
-    if first["type"] == "missing":
-        return ParamsError(f"{where}, {key}", "a value for this key", "nothing", f"add the key{rest}")
-    expected = _IN_YAML.get(first["type"], first["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
-    expected = expected.format(**first.get("ctx", {})) if first["type"] in _IN_YAML else expected
-    return ParamsError(f"{where}, {key}", expected, repr(first["input"])[:80], f"correct the value{rest}")
+        raise explained(fault, document, where) from None

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from .expression import condition
-from .section import KINDS, Instant, Kind, Name, Section, Share
+from .section import KINDS, Instant, Kind, Listed, Misfit, Name, Section, Share
 
 Days = Annotated[int, Field(ge=0, le=3650)]
 Count = Annotated[int, Field(ge=0)]
+_ARM, _CHANNEL, _TEAM = "an arm of the catalogue", "a channel that an arm names", "a team that an arm names"
 CostOn = Literal["assignment", "retained", "paying"]
 
 
@@ -31,7 +32,7 @@ class Sharing(Section):
     @model_validator(mode="after")
     def _room_for_the_quota(self) -> "Sharing":
         if self.capacity is not None and self.quota > self.capacity:
-            raise ValueError("a quota no larger than the capacity")
+            raise Misfit("quota", f"at most the capacity ({self.capacity})", self.quota)
         return self
 
 
@@ -59,7 +60,7 @@ class Arm(Contacting):
     cost_on: CostOn = "assignment"
     channel: str | None = None
     team: str | None = None
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: Listed[Kind] = KINDS
     where: str | None = None
     available_from: Instant | None = None
     available_until: Instant | None = None
@@ -71,7 +72,9 @@ class Arm(Contacting):
     def _some_time(self) -> "Arm":
         both = self.available_from is not None and self.available_until is not None
         if both and self.available_from >= self.available_until:  # type: ignore[operator]
-            raise ValueError("available_from before available_until")
+            raise Misfit(
+                "available_from", f"an instant before available_until ({self.available_until})", self.available_from
+            )
         return self
 
 
@@ -92,11 +95,11 @@ class Interventions(Section):
     @model_validator(mode="after")
     def _names_are_known(self) -> "Interventions":
         if self.control in self.arms:
-            raise ValueError(f"the control {self.control!r} must not be one of the arms")
-        _refuse_unknown("channels", self.channels, {arm.channel for arm in self.arms.values()}, "channel")
-        _refuse_unknown("teams", self.teams, {arm.team for arm in self.arms.values()}, "team")
+            raise Misfit("control", "a name that no arm has", repr(self.control))
+        _refuse_unknown("channels", self.channels, {arm.channel for arm in self.arms.values()}, _CHANNEL)
+        _refuse_unknown("teams", self.teams, {arm.team for arm in self.arms.values()}, _TEAM)
         for name, arm in self.arms.items():
-            _refuse_unknown(f"arms.{name}.not_after", arm.not_after, self.arms, "arm")
+            _refuse_unknown(f"arms.{name}.not_after", arm.not_after, self.arms, _ARM)
         return self
 
     @property
@@ -126,7 +129,7 @@ class Bounds(Section):
     """
 
     of: Literal["contacts", "cost"] = "contacts"
-    arms: tuple[Name, ...] = ()
+    arms: Listed[Name] = ()
     channel: str | None = None
     team: str | None = None
     where: str | None = None
@@ -160,7 +163,7 @@ class RateGap(Section):
 
     by: str
     most: float = Field(gt=0, le=1)
-    arms: tuple[Name, ...] = ()
+    arms: Listed[Name] = ()
     least: int = Field(default=30, ge=1)
 
 
@@ -173,7 +176,7 @@ class Decision(Section):
 
     budget: float | None = Field(default=None, ge=0)
     caution: float = Field(default=0.0, ge=0, le=5)
-    contacts: tuple[MostContacts, ...] = ()
+    contacts: Listed[MostContacts] = ()
     rest_after_refusal_days: Days = 0
     one_per: str | None = None
     limits: dict[Name, Bounds] = Field(default_factory=dict)
@@ -187,7 +190,7 @@ class Decision(Section):
     @model_validator(mode="after")
     def _share_can_be_reached(self) -> "Decision":
         if self.min_exploration > self.exploration:
-            raise ValueError("min_exploration no larger than exploration")
+            raise Misfit("min_exploration", f"at most exploration ({self.exploration})", self.min_exploration)
         return self
 
 
@@ -200,14 +203,14 @@ def refuse_unknown_names(interventions: Interventions, decision: Decision) -> No
     channels = {arm.channel for arm in interventions.arms.values()}
     teams = {arm.team for arm in interventions.arms.values()}
     for at, rule in enumerate(decision.contacts):
-        _refuse_unknown(f"decision.contacts[{at}]", [rule.channel] if rule.channel else [], channels, "channel")
+        _refuse_unknown(f"decision.contacts[{at}]", [rule.channel] if rule.channel else [], channels, _CHANNEL)
     for name, bounds in decision.limits.items():
         where = f"decision.limits.{name}"
-        _refuse_unknown(where, bounds.arms, interventions.arms, "arm")
-        _refuse_unknown(where, [bounds.channel] if bounds.channel else [], channels, "channel")
-        _refuse_unknown(where, [bounds.team] if bounds.team else [], teams, "team")
+        _refuse_unknown(where, bounds.arms, interventions.arms, _ARM)
+        _refuse_unknown(where, [bounds.channel] if bounds.channel else [], channels, _CHANNEL)
+        _refuse_unknown(where, [bounds.team] if bounds.team else [], teams, _TEAM)
     for name, gap in decision.rate_gaps.items():
-        _refuse_unknown(f"decision.rate_gaps.{name}", gap.arms, interventions.arms, "arm")
+        _refuse_unknown(f"decision.rate_gaps.{name}", gap.arms, interventions.arms, _ARM)
 
 
 def rule_columns(interventions: Interventions, decision: Decision) -> dict[str, str]:
@@ -244,6 +247,7 @@ def condition_columns(interventions: Interventions, decision: Decision) -> dict[
 
 
 def _refuse_unknown(where: str, named: Iterable[str], known: Iterable[str | None], what: str) -> None:
-    unknown = sorted(set(named) - {each for each in known if each is not None})
+    there = sorted({each for each in known if each is not None})
+    unknown = sorted({*named} - {*there})
     if unknown:
-        raise ValueError(f"{where}: {what} {unknown[0]!r} to be that of an arm of the catalogue")
+        raise Misfit(where, f"{what} ({', '.join(there) or 'none'})", repr(unknown[0]))

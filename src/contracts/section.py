@@ -1,7 +1,7 @@
 """What every section of params.yaml shares: immutability, and the types of its values."""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -9,6 +9,8 @@ Kind = Literal["customer", "employee", "partner", "investor"]
 KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Item = TypeVar("Item")
+Listed = Annotated[tuple[Item, ...], Field(strict=False)]  # a list of the file; its items are checked strictly
 
 
 def _parse_instant(value: object) -> object:
@@ -28,7 +30,15 @@ def _parse_instant(value: object) -> object:
 Instant = Annotated[dt.datetime, BeforeValidator(_parse_instant)]
 
 
-class Section(BaseModel):
-    """Base of all sections: immutable, no unknown key, finite numbers only."""
+class Misfit(ValueError):  # noqa: N818 - of values, which `faults.explained` tells as an error
+    """Values that do not go together: a key below the section that says so, what was expected of it, what it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    def __init__(self, key: str, expected: str, got: object) -> None:
+        self.key, self.expected, self.got = key, expected, str(got)
+        super().__init__(f"{key}: expected {expected}; got {got}")
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, no unknown key, finite numbers only; neither true nor '1' is a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)

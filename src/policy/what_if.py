@@ -132,7 +132,7 @@ def with_value(params: Params, key: str, value: float) -> Params:
     if not isinstance(place, dict):
         expected = "a number, or one of an entry that there is, the first of a list being 0"
         raise ParamsError(f"--limit {key}", expected, repr(key), "see params.yaml")
-    place[last] = value
+    place[last] = int(value) if float(value).is_integer() else value  # a count is no floating-point number
     return parse_params(document, f"--limit {key}")
 
 

@@ -403,10 +403,10 @@ def test_what_cannot_be_is_refused(kpis: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("kpis", "message"),
     [
-        ({"surveys": {"thumb": [0, 1]}}, r"kpis: expected the scale of survey 'thumb' as .*three steps of 1"),
-        ({"surveys": {"nps": [10, 0]}}, r"kpis: expected the scale of survey 'nps' as \[lowest, highest\]"),
-        ({"window_days": 6}, "window_days must hold 1 to 52 times period_days"),
-        ({"window_days": 371}, "window_days must hold 1 to 52 times period_days"),
+        ({"surveys": {"thumb": [0, 1]}}, r"kpis\.surveys\.thumb: expected .*three steps of 1.*; got \[0\.0, 1\.0\]"),
+        ({"surveys": {"nps": [10, 0]}}, r"kpis\.surveys\.nps: expected \[lowest, highest\]"),
+        ({"window_days": 6}, r"kpis\.window_days: expected 1 to 52 times period_days \(7\); got 6"),
+        ({"window_days": 371}, r"kpis\.window_days: expected 1 to 52 times period_days \(7\); got 371"),
         ({"base_cost": 0}, "greater than 0"),
         ({"costs": {"ticket": -1.0}}, "greater than or equal to 0"),
     ],

@@ -397,7 +397,9 @@ def test_who_was_lost_at_the_horizon_stays_lost_beyond_it():
 def test_a_curve_shorter_than_the_silence_is_refused_and_one_as_long_is_not():
     document = params(BY_SILENCE).model_dump()
     document["clock"]["curve_days"] = [9]
-    with pytest.raises(ParamsError, match=r"expected clock\.curve_days of outcome\.churn\.inactive_days or more"):
+    with pytest.raises(
+        ParamsError, match=r"clock\.curve_days: expected outcome\.churn\.inactive_days \(10\) or more; got 9\. To"
+    ):
         parse_params(document)
     document["clock"]["curve_days"] = [10]
     assert parse_params(document).clock.curve == (10, 30)
