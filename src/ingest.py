@@ -43,6 +43,8 @@ def main() -> None:
         counts = occurrences(engine, params)
     write_json(TABLES / "history.json", {**codes.as_dict(), "occurrences": counts.to_dict("list")})
     write_json(TABLES / "counts.json", taken.counts | {"ledger_partitions_waiting": waiting})
+    for warning in taken.warnings:
+        say(f"warning: {warning}")
     say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
         f"decisions ({told_of_ledger(len(parts), waiting)}), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
 

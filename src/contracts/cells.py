@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 from .errors import InputError
 
 _UTC = pd.DatetimeTZDtype("us", "UTC")
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_LABEL = r"[+-]?0\d.*"  # 007 is a label, not the number 7
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _ISO_8601 = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-_INFINITE = r"[+-]?(?i:inf(?:inity)?)"
-_ATTRIBUTE_BOUND = 3.4e38  # beyond it a number is infinite in the float32 matrix of the learners
 _FIRST_TIME, _LAST_TIME = pd.Timestamp("0001-01-01", tz="UTC"), pd.Timestamp("9999-12-31T23:59:59.999999", tz="UTC")
 _FLAGS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
@@ -120,7 +117,7 @@ def as_number(raw: pd.Series, origin: Origin) -> pd.Series:
     if pd.api.types.is_numeric_dtype(raw.dtype) and not pd.api.types.is_bool_dtype(raw.dtype):
         return raw.astype("float64").reset_index(drop=True)
     text = as_text(raw).reset_index(drop=True)
-    good = text.str.fullmatch(_NUMBER, na=False)
+    good = text.str.fullmatch(NUMBER, na=False)
     refuse(
         text.notna() & ~good,
         raw,
@@ -189,50 +186,6 @@ def as_whole_number(raw: pd.Series, origin: Origin) -> pd.Series:
     whole = numbers.notna() & (numbers == numbers.round()) & (numbers.abs() < 2.0**53)
     refuse(~whole, raw, origin, "a whole number", "correct the cell")
     return numbers.astype("int64")
-
-
-def as_attribute(raw: pd.Series, origin: Origin) -> pd.Series:
-    """Return an attribute as float64, bool or str, whichever all its cells are.
-
-    CSV and Parquet give the same: text that is numbers throughout is a number, except with leading zeros (007 is
-    a label); true/false throughout is bool; with blanks among them it is text, for a blank is neither. A column of
-    blanks is numbers, all missing.
-
-    Raises:
-        InputError: cells are dates, lists or other things, or infinite, also as text among numbers.
-    """
-    raw = raw.reset_index(drop=True)
-    kind = pd.api.types.infer_dtype(raw.astype(object), skipna=True)
-    numeric = ("integer", "floating", "decimal", "mixed-integer-float", "empty")
-    plain = (*numeric, "string", "boolean", "mixed-integer")
-    fix = "give a number or text instead (a date as days, say), or leave the column out"
-    refuse(raw.notna() & (kind not in plain), raw, origin, "numbers, true/false or text", fix)
-    if kind in numeric:
-        return _finite(as_number(raw, origin), raw, origin)
-    text = as_text(raw)
-    if text.isna().all():
-        return pd.Series(np.nan, index=text.index, name=raw.name, dtype="float64")
-    known = text.dropna()
-    if _numeric(known):
-        return _finite(text.astype("float64"), raw, origin)
-    lower = per_distinct(text, lambda cells: cells.str.lower())
-    if lower.dropna().isin(["true", "false"]).all():
-        return lower if lower.isna().any() else lower == "true"
-    return text
-
-
-def _numeric(known: pd.Series) -> bool:
-    """Tell whether text is numbers throughout, infinite ones included unless all are: on its own, "inf" is a word."""
-    digits = known.str.fullmatch(_NUMBER)
-    if not digits.any() or known.str.fullmatch(_LABEL).any():
-        return False
-    return bool(digits.all() or known[~digits].str.fullmatch(_INFINITE).all())
-
-
-def _finite(numbers: pd.Series, raw: pd.Series, origin: Origin) -> pd.Series:
-    beyond = numbers.abs() > _ATTRIBUTE_BOUND
-    refuse(beyond, raw, origin, "a finite number, below 3.4e38", "correct the cell, or leave it blank")
-    return numbers
 
 
 def missing_column(columns: Iterable[object], needed: Iterable[str]) -> str | None:

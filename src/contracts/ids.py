@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+_BLANKS = " \t\r\n\0\u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff"
+
 
 def normalise_ids(ids: pd.Series) -> pd.Series:
     """Return ids as text, surrounding blanks and a whole number's `.0` removed; blanks inside and leading zeros stay.
@@ -40,6 +42,30 @@ def positions(texts: pd.Series, among: Iterable[str]) -> NDArray[np.int64]:
     found = pc.index_in(pa.array(texts, pa.large_string(), from_pandas=True), pa.array(among, pa.large_string()),
                         skip_nulls=True)  # fmt: skip
     return np.asarray(found.fill_null(-1), dtype=np.int64)
+
+
+def spelt_otherwise(unknown: pd.Series, known: pd.Series) -> dict[str, str]:
+    """Return those of the unknown ids that but for zeros in front, or blanks around them, are known ones, each with it.
+
+    Args:
+        unknown: normalised, each any number of times.
+        known: normalised, distinct.
+
+    >>> spelt_otherwise(pd.Series(["007", "8", "0", "\u200bann"]), pd.Series(["7", "08", "10", "ann"]))
+    {'007': '7', '8': '08', '\u200bann': 'ann'}
+    """
+    distinct = pd.Series(unknown.unique(), dtype="str")
+    if distinct.empty:
+        return {}
+    places = np.asarray(pc.index_in(_bare(distinct), _bare(known)).fill_null(-1), dtype=np.int64)
+    return {one: str(known.iloc[place]) for one, place in zip(distinct, places, strict=True) if place >= 0}
+
+
+def _bare(ids: pd.Series) -> pa.Array:
+    """Return ids without blanks around them, those of no width included, and without zeros in front."""
+    seen = pc.utf8_trim(pa.array(ids, pa.large_string(), from_pandas=True), _BLANKS)
+    bare = pc.utf8_ltrim(seen, "0")
+    return pc.if_else(pc.equal(bare, ""), pc.utf8_slice_codeunits(seen, 0, 1), bare)
 
 
 def inexact_ids(ids: pd.Series) -> NDArray[np.bool_]:

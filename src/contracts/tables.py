@@ -10,9 +10,9 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaError
 
+from .attribute_cells import as_attribute
 from .cells import (
     Origin,
-    as_attribute,
     as_flag,
     as_number,
     as_text,

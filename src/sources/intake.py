@@ -13,10 +13,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..contracts.attribute_cells import words_among_numbers
 from ..contracts.cells import Origin
 from ..contracts.columns import check_columns
 from ..contracts.errors import InputError, ParamsError
+from ..contracts.ids import spelt_otherwise
 from ..contracts.params import Params
+from ..contracts.schemas import STAKEHOLDERS
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
 from ..contracts.time import instant_micros
 from .event_log import PLACE, EventLog, Frames, Settled, Told
@@ -24,6 +27,7 @@ from .files import read_whole
 from .pieces import Pieces, Undecided
 from .raw import RawTables
 
+_EXAMPLES = 3  # that a message gives
 LedgerPart = tuple[pd.DataFrame, pd.DataFrame]
 
 
@@ -38,6 +42,7 @@ class Intake:
         told: event types and channels that occur, and counts.
         decisions: canonical, by decided_at, stakeholder_id, decision_id; may be empty.
         quarantine: table, row (from 1, within that table or ledger partition), stakeholder_id, reason, detail.
+        warnings: of what is taken in and may not be meant so, each a line.
         counts: rows read, kept, dropped and set aside; and how many of the events kept look alike without an id to tell
             them apart, were known before they happened, or happened or became known at or after as_of.
     """
@@ -47,6 +52,7 @@ class Intake:
     told: Told
     decisions: pd.DataFrame
     quarantine: pd.DataFrame
+    warnings: Sequence[str]
     counts: dict[str, int]
 
     @property
@@ -67,55 +73,66 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
         ledger: (decisions, events) of each partition, oldest first, with the contract's columns.
 
     Raises:
-        InputError: a table breaks the contract, an id is used twice, nobody's events are left, a stakeholder has two
-            decisions at one instant, nothing became known within one horizon before `clock.as_of`, or params name no
-            column (ParamsError).
+        InputError: a table breaks the contract, an id is used twice, or is in another table spelt otherwise, nobody's
+            events are left, a stakeholder has two decisions at one instant, nothing became known within one horizon
+            before `clock.as_of`, or params name no column (ParamsError).
     """
-    if isinstance(raw.events, Pieces):
-        try:
-            return _taken(raw, raw.events, params, ledger)
-        except (Undecided, InputError, OSError, pa.ArrowException):
-            return take_in(read_whole(raw), params, ledger)
-    return _taken(raw, [raw.events], params, ledger)
-
-
-def _taken(raw: RawTables, events: Iterable[pd.DataFrame], params: Params, ledger: Sequence[LedgerPart]) -> Intake:
-    arms = params.interventions.names
     stakeholders = canonical_stakeholders(raw.stakeholders, raw.origin("stakeholders"))
     check_columns(stakeholders.columns, params)
+    warnings = _warnings(stakeholders, raw.origin("stakeholders"))
     stakeholders = stakeholders.sort_values("stakeholder_id", ignore_index=True)
-    log = _all_events(raw, events, stakeholders["stakeholder_id"], ledger)
-    decisions = _all_decisions(raw, ledger, arms)
-    decisions_read = len(decisions)
+    log = _all_events(raw, stakeholders["stakeholder_id"], ledger)
+    logged = _all_decisions(raw, ledger, params.interventions.names)
 
-    as_of = pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC")
-    settled = log.settle(as_of)
-    told = settled.told
-    conflicts = _aside(settled.conflicts, "event_id_conflict", "event_id")
-    strangers = _aside(settled.strangers, "unknown_stakeholder", "event_type")
-    known = decisions["stakeholder_id"].isin(stakeholders["stakeholder_id"])
-    undecided = _aside(decisions[~known], "unknown_stakeholder", "intervention")
-    decisions = decisions[known].reset_index(drop=True)
-    if not told.rows:
+    settled = log.settle(pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC"))
+    known = logged["stakeholder_id"].isin(stakeholders["stakeholder_id"])
+    decisions, undecided = logged[known].reset_index(drop=True), logged[~known]
+    for table, unknown in (("events", settled.strangers), ("decisions", undecided)):
+        _check_spelling(table, unknown, stakeholders["stakeholder_id"], raw)
+    if not settled.told.rows:
         fix = "check that both tables write the ids the same way"
         raise InputError(raw.origin("events").name, "events of known stakeholders", "none", fix)
-
     _check_one_decision_at_a_time(decisions, raw)
-    _check_as_of(told, decisions, params.clock.horizon_days)
+    _check_as_of(settled.told, decisions, params.clock.horizon_days)
     counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
         **_counts_of_events(log.read, settled),
-        "decisions_read": decisions_read,
+        "decisions_read": len(logged),
         "decisions_unknown_stakeholder": len(undecided),
         **_counts_of_decisions(decisions),
         "ledger_partitions": len(ledger),
     }
-    quarantine = pd.concat([conflicts, strangers, undecided], ignore_index=True)
+    aside = [
+        _aside(settled.conflicts, "event_id_conflict", "event_id"),
+        _aside(settled.strangers, "unknown_stakeholder", "event_type"),
+        _aside(undecided, "unknown_stakeholder", "intervention"),
+    ]
+    quarantine = pd.concat(aside, ignore_index=True)
     quarantine = quarantine.sort_values(["table", "row"], kind="stable", ignore_index=True)
     decisions = decisions.drop(columns=PLACE)
     decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
-    return Intake(stakeholders, settled.parts, told, decisions, quarantine, counts)
+    return Intake(stakeholders, settled.parts, settled.told, decisions, quarantine, warnings, counts)
+
+
+def _warnings(stakeholders: pd.DataFrame, origin: Origin) -> list[str]:
+    """Return what to tell of the attributes; rows stand as they were read."""
+    attributes = stakeholders.drop(columns=[*STAKEHOLDERS.columns])
+    told = [words_among_numbers(text, origin) for _, text in attributes.items() if text.dtype == "str"]
+    return [each for each in told if each is not None]
+
+
+def _check_spelling(table: str, unknown: pd.DataFrame, stakeholder_ids: pd.Series, raw: RawTables) -> None:
+    """Refuse rows that would be lost only because their ids are spelt otherwise."""
+    spelt = spelt_otherwise(unknown["stakeholder_id"], stakeholder_ids)
+    if spelt:
+        lost = unknown[unknown["stakeholder_id"].isin(list(spelt))]
+        where = raw.origin(table).name if (lost["_part"] == 0).any() else _name(lost["_part"].iloc[0], table)
+        some = ", ".join(f"{one!r} for {other!r}" for one, other in [*spelt.items()][:_EXAMPLES])
+        more = " and others" if len(spelt) > _EXAMPLES else ""
+        got = f"{some}{more} (ids that differ by zeros or blanks alone: {len(spelt):,}, in {len(lost):,} rows)"
+        fix = "write an id the same in all tables, as text where it begins with zeros; leave out rows of other people"
+        raise InputError(f"{where}, column stakeholder_id", "ids as stakeholders spells them", got, fix)
 
 
 def _counts_of_events(read: int, settled: Settled) -> dict[str, int]:
@@ -136,15 +153,25 @@ def _counts_of_decisions(decisions: pd.DataFrame) -> dict[str, int]:
     return {"decisions": len(decisions), "decisions_delivered_otherwise": int(otherwise.sum())}
 
 
-def _all_events(
-    raw: RawTables, events: Iterable[pd.DataFrame], stakeholder_ids: pd.Series, ledger: Sequence[LedgerPart]
-) -> EventLog:
-    log = EventLog(stakeholder_ids, raw.events.groups if isinstance(raw.events, Pieces) else 1)
-    for piece in events:
-        log.add(canonical_events(piece, raw.origin("events")), 0)
+def _all_events(raw: RawTables, stakeholder_ids: pd.Series, ledger: Sequence[LedgerPart]) -> EventLog:
+    try:
+        log = _log_of(raw, stakeholder_ids)
+    except (Undecided, InputError, OSError, pa.ArrowException):
+        if not isinstance(raw.events, Pieces):
+            raise
+        log = _log_of(read_whole(raw), stakeholder_ids)
     for part, (_, later) in enumerate(ledger, start=1):
         if len(later):
             log.add(canonical_events(later, Origin(_name(part, "events"))), part)
+    return log
+
+
+def _log_of(raw: RawTables, stakeholder_ids: pd.Series) -> EventLog:
+    events: Iterable[pd.DataFrame]
+    events, groups = (raw.events, raw.events.groups) if isinstance(raw.events, Pieces) else ([raw.events], 1)
+    log = EventLog(stakeholder_ids, groups)
+    for piece in events:
+        log.add(canonical_events(piece, raw.origin("events")), 0)
     return log
 
 

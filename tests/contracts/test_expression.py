@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rapport.contracts.cells import Origin, as_attribute
+from rapport.contracts.attribute_cells import as_attribute
+from rapport.contracts.cells import Origin
 from rapport.contracts.errors import ParamsError
 from rapport.contracts.expression import condition
 

@@ -1,5 +1,6 @@
 """Histories as bad as real ones: what is wrong in them is refused, mended or counted, and never seen too early."""
 
+import re
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -298,6 +299,30 @@ def test_infinite_numbers_are_refused_by_file_column_and_row(bad: str | float) -
     assert taken(history(), people=PEOPLE.assign(seats=values.iloc[[0, 3]].to_numpy())).stakeholders["seats"].sum() > 0
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["1", "2", "n/a", "", "5"], "row 3: 'n/a' is no number; by 1 of 4 such cells the whole column is categories"),
+        (["1", "?", "-", "4", "5"], "row 2: '[?]' is no number; by 2 of 5 such cells the whole column is categories"),
+        (["1", "2", "", "4", "5"], None),
+        (["a", "b", "c", "4", "5"], None),
+        (["01067", "10115", "n/a", "80331", "20095"], None),
+    ],
+)  # fmt: skip
+def test_a_word_that_makes_categories_of_numbers_is_told(
+    cells: list[str], told: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = pd.DataFrame({"stakeholder_id": ["ann", "bob", "c", "d", "e"], "kind": "customer", "since": "2020-01-01"})
+    people.assign(seats=cells).to_csv(tmp_path / "stakeholders.csv", index=False)
+    history().to_csv(tmp_path / "events.csv", index=False)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document(AS_OF)))
+    with inside(tmp_path):
+        ingest.main()
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert len(warnings) == (told is not None)
+    assert told is None or re.match(rf"warning: stakeholders\.csv, column seats, {told}", warnings[0])
+
+
 # --- ids -------------------------------------------------------------------------------------------------------------
 
 
@@ -307,8 +332,29 @@ def test_stakeholders_are_found_however_a_table_spells_them(ids: list) -> None:
     for spelt in (["7", "8", "7.0", " 8"], [7, 8, 7, 8], [7.0, 8.0, 7.0, 8.0], pd.array([7, 8, 7, 8], dtype="Int64")):
         got = taken(history().assign(stakeholder_id=spelt), people=people)
         assert got.events["stakeholder_id"].tolist() == ["7", "7", "8", "8"]
-    with_zeros = taken(history().assign(stakeholder_id=["7", "007", "08", "8"]), people=people)
-    assert with_zeros.quarantine["stakeholder_id"].tolist() == ["007", "08"]
+    others = taken(history().assign(stakeholder_id=["7", "70", "80", "8"]), people=people)
+    assert others.quarantine["stakeholder_id"].tolist() == ["70", "80"]
+    with pytest.raises(InputError, match=r"^events\.csv, column stakeholder_id: expected ids as stakeholders spells "
+                       r"them; got '007' for '7', '08' for '8' \(ids that differ .* alone: 2, in 3 rows"):  # fmt: skip
+        taken(history().assign(stakeholder_id=["7", "007", "08", "007"]), people=people)
+
+
+@pytest.mark.parametrize(("there", "here"), [("007", "7"), ("7", "007"), ("ann", "ann\u200b"), ("\ufeffann", "ann")])
+def test_ids_that_differ_by_zeros_or_blanks_alone_stop_the_run_whatever_table_has_them(there: str, here: str) -> None:
+    people = pd.DataFrame({"stakeholder_id": [there, "bob"], "kind": "customer", "since": "2020-01-01"})
+    known, lost = history().assign(stakeholder_id="bob"), history().assign(stakeholder_id=here, event_id=None)
+    columns = ["decision_id", "stakeholder_id", "decided_at", "intervention", "propensity", "iteration", "policy"]
+    logged = pd.DataFrame([("d", here, "2024-05-01", "none", "", "0", "p")], columns=columns, dtype="str")
+    message = r", column stakeholder_id: expected ids as stakeholders spells them; got .* alone: 1, in {} rows"
+    for raw, ledger, told in (
+        (RawTables(people, pd.concat([known, lost]), None), [], "^events" + message.format(4)),
+        (RawTables(people, known, logged), [], "^decisions" + message.format(1)),
+        (RawTables(people, known, None), [(logged.iloc[:0], lost)], "^ledger partition 1, events" + message.format(4)),
+    ):
+        with pytest.raises(InputError, match=told):
+            take_in(raw, params(), ledger)
+    alike = people.assign(stakeholder_id=[here, "bob"])
+    assert take_in(RawTables(alike, pd.concat([known, lost]), logged), params()).quarantine.empty
 
 
 # --- size ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from projects import inside
 from rapport import ingest
 from rapport.contracts.errors import InputError, ParamsError
 from rapport.contracts.params import parse_params
-from rapport.sources import files, pieces
+from rapport.sources import files, intake, pieces
 from rapport.sources.files import read_files
 from rapport.sources.pieces import Pieces
 
@@ -183,6 +183,19 @@ def test_an_instant_out_of_reach_is_refused_with_the_same_line(monkeypatch: pyte
     with small_pieces(monkeypatch), pytest.raises(ParamsError, match=r"clock\.as_of") as told:
         ingested(events, "csv")
     assert str(told.value) == str(whole.value)
+
+
+def test_ids_spelt_otherwise_are_refused_with_the_same_line_and_nothing_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = history(600).replace({"stakeholder_id": {"p01": "0p01"}})
+    whole = line(events, "csv")
+    assert (
+        "events.csv, column stakeholder_id: expected ids as stakeholders spells them; got '0p01' for 'p01' (" in whole
+    )
+    monkeypatch.delattr(intake, "read_whole")
+    with small_pieces(monkeypatch):
+        assert line(events, "csv") == whole
 
 
 def test_small_exports_are_read_at_once_and_large_ones_in_pieces(
