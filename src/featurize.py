@@ -7,7 +7,7 @@ import pandas as pd
 
 from .features.build import Featurizer
 from .features.engine import open_engine
-from .features.history import Codes
+from .features.history import STORED, Codes
 from .features.labels import absent_outcomes
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
@@ -26,7 +26,7 @@ def main() -> None:
     for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
     stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
-    check_file(TABLES / "history.parquet")
+    check_file(TABLES / "history.parquet", STORED)
     with open_engine(TABLES / "history.parquet", params) as engine:
         made = Featurizer(stakeholders, codes, counts, engine, params)
         write_json(FEATURES / "features.json", [feature.as_dict() for feature in made.features])

@@ -4,7 +4,7 @@ Run as `python -m rapport.measure` in the project's root.
 """
 
 from .features.engine import open_engine
-from .features.history import Codes
+from .features.history import STORED, Codes
 from .features.kpi_counts import absent_types
 from .features.kpi_summary import definitions, summarise
 from .features.kpis import measure
@@ -28,7 +28,7 @@ def main() -> None:
         say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
     stakeholders = read_frame(TABLES / "stakeholders.parquet")
     arm_costs = costs(stakeholders, params.interventions, eligible(stakeholders["kind"], params.interventions))
-    check_file(TABLES / "history.parquet")
+    check_file(TABLES / "history.parquet", STORED)
     with open_engine(TABLES / "history.parquet", params) as engine:
         measured = measure(stakeholders, codes, engine, arm_costs, params)
     for name, count in measured.astray.items():

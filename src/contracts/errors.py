@@ -3,6 +3,11 @@
 A message says where the fault lies, what was expected, what arrived and what to do.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
+_ANEW = "remove the file and run `dvc repro` or `dvc checkout`"
+
 
 class RapportError(Exception):
     """Base of every error meant for people; anything else is a defect of the program."""
@@ -17,7 +22,8 @@ class InputError(RapportError):
 
     def __init__(self, where: str, expected: str, got: str, fix: str) -> None:
         self.where, self.expected, self.got, self.fix = where, expected, got, fix
-        super().__init__(f"{where}: expected {expected}; got {got}. To mend it: {fix}.".replace("\n", " "))
+        told = f"{where}: expected {expected}; got {got.removesuffix('.')}. To mend it: {fix.removesuffix('.')}."
+        super().__init__(told.replace("\n", " "))
 
 
 class ParamsError(InputError):
@@ -26,3 +32,15 @@ class ParamsError(InputError):
 
 class ArtifactError(InputError):
     """A file this project wrote is missing, truncated or altered."""
+
+    @classmethod
+    def of_table(cls, path: Path, fault: Exception) -> "ArtifactError":
+        """Return the error of a table that its reader could not open, or not read to the end."""
+        if isinstance(fault, FileNotFoundError):
+            return cls(str(path), "a table written by an earlier stage", "no file", "run `dvc repro`")
+        return cls(str(path), "an undamaged Parquet file", str(fault).splitlines()[0], _ANEW)
+
+    @classmethod
+    def of_columns(cls, path: Path, expected: Sequence[str], got: Sequence[str]) -> "ArtifactError":
+        """Return the error of a table that is whole, but another one."""
+        return cls(str(path), f"the columns {', '.join(expected)}", ", ".join(got) or "none", _ANEW)

@@ -32,8 +32,7 @@ def history_batches(
         with pq.ParquetFile(events) as file:
             yield from file.iter_batches(_EVENTS_AT_ONCE, _groups(file, people), columns, use_threads=False)
     except (OSError, pa.ArrowInvalid) as fault:
-        reason, fix = str(fault).splitlines()[0], "remove the file and run `dvc repro` or `dvc checkout`"
-        raise ArtifactError(str(events), "an undamaged Parquet file", reason, fix) from None
+        raise ArtifactError.of_table(events, fault) from None
 
 
 def _groups(file: pq.ParquetFile, people: tuple[int, int]) -> list[int]:

@@ -84,24 +84,30 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, schema: pa.Schema) -> None:
     """Read a table to its end, a part at a time, for engines that read files themselves and verify no checksum.
 
+    Args:
+        path: the file.
+        schema: that it was written with.
+
     Raises:
-        ArtifactError: the file is missing or damaged.
+        ArtifactError: the file is missing or damaged, or holds another table.
     """
-    with _explained(path):
-        for _ in pq.ParquetFile(path, page_checksum_verification=True).iter_batches():
+    with _explained(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        if not file.schema_arrow.equals(schema):
+            raise ArtifactError.of_columns(path, _typed(schema), _typed(file.schema_arrow))
+        for _ in file.iter_batches():
             pass
+
+
+def _typed(schema: pa.Schema) -> list[str]:
+    return [f"{field.name} ({field.type})" for field in schema]
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise ArtifactError(str(path), "a table written by an earlier stage", "no file", "run `dvc repro`") from None
     except (OSError, pa.ArrowInvalid) as fault:
-        reason = str(fault).splitlines()[0]
-        fix = "remove the file and run `dvc repro` or `dvc checkout`"
-        raise ArtifactError(str(path), "an undamaged Parquet file", reason, fix) from None
+        raise ArtifactError.of_table(path, fault) from None
