@@ -8,7 +8,7 @@ import pandas as pd
 from .features.build import Featurizer
 from .features.engine import open_engine
 from .features.history import STORED, Codes
-from .features.labels import absent_outcomes
+from .features.labels import absent_outcomes, check_churn
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
 from .store.frames import check_file, read_frame, write_parts
@@ -23,6 +23,7 @@ def main() -> None:
     params = load_params()
     document = read_json(TABLES / "history.json")
     codes, counts = Codes.from_dict(document), pd.DataFrame(document["occurrences"], dtype="int64")
+    check_churn(codes.types, params)
     for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
     stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
@@ -31,14 +32,15 @@ def main() -> None:
         made = Featurizer(stakeholders, codes, counts, engine, params)
         write_json(FEATURES / "features.json", [feature.as_dict() for feature in made.features])
         say(f"{len(made.features)} features of {len(codes.types)} event types")
+        learned, left_out = made.decisions(decisions)
         tables = {
-            "decisions": made.decisions(decisions),
+            "decisions": learned,
             "snapshots": made.snapshots(decisions),
             "population": made.population(),
         }
         for name, parts in tables.items():
             say(f"{name}: {write_parts(FEATURES / f'{name}.parquet', parts):,} rows")
-    for reason, number in made.left_out(decisions).items():
+    for reason, number in left_out.items():
         say(f"decisions left out, {reason}: {number:,}")
 
 

@@ -8,6 +8,7 @@ from .features.history import STORED, Codes
 from .features.kpi_counts import absent_types
 from .features.kpi_summary import definitions, summarise
 from .features.kpis import measure
+from .features.labels import check_churn
 from .policy.eligibility import costs, eligible
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
@@ -24,6 +25,7 @@ def main() -> None:
     """Read data/tables, write data/kpis."""
     params = load_params()
     codes = Codes.from_dict(read_json(TABLES / "history.json"))
+    check_churn(codes.types, params)
     for name in sorted(absent_types(codes.types, params)):
         say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
     stakeholders = read_frame(TABLES / "stakeholders.parquet")

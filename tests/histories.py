@@ -156,7 +156,7 @@ def featurizer(
 def featurized(stakeholders: pd.DataFrame, events: pd.DataFrame, decisions: pd.DataFrame, params: Params) -> Built:
     """Return the three tables of canonical tables."""
     with featurizer(stakeholders, events, decisions, params) as made:
-        parts = (made.decisions(decisions), made.snapshots(decisions), made.population())
+        parts = (made.decisions(decisions)[0], made.snapshots(decisions), made.population())
         tables = [pa.concat_tables(list(each)).to_pandas() for each in parts]
         return Built(made.features, *tables)
 

@@ -5,12 +5,11 @@ Checked by whoever first sees the columns, and again where they are used, since 
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .errors import ParamsError
+from .errors import ParamsError, listed
 from .params import Params
 from .rules import rule_columns
 
 _KEYS = ("stakeholder_id", "since")  # in every table, but nothing to decide by
-_MOST = 30  # columns that a message lists
 
 
 def check_columns(columns: Iterable[str], params: Params) -> None:
@@ -27,7 +26,7 @@ def check_columns(columns: Iterable[str], params: Params) -> None:
     attributes = [name for name in there if name not in _KEYS]
     for key, name, known in _named(params, there, attributes):
         if name not in known:
-            raise ParamsError(f"params.yaml, {key}", f"a column of stakeholders ({_listed(known)})", repr(name),
+            raise ParamsError(f"params.yaml, {key}", f"a column of stakeholders ({listed(known)})", repr(name),
                               "correct or remove the name")  # fmt: skip
 
 
@@ -39,8 +38,3 @@ def _named(params: Params, there: Sequence[str],
     if params.kpis.segment is not None:
         yield "kpis.segment", params.kpis.segment, attributes
     yield from ((key, name, attributes) for name, key in rule_columns(params.interventions, params.decision).items())
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more

@@ -6,6 +6,7 @@ A message says where the fault lies, what was expected, what arrived and what to
 from collections.abc import Sequence
 from pathlib import Path
 
+_MOST = 30  # names that a message lists
 _ANEW = "remove the file and run `dvc repro` or `dvc checkout`"
 
 
@@ -38,9 +39,21 @@ class ArtifactError(InputError):
         """Return the error of a table that its reader could not open, or not read to the end."""
         if isinstance(fault, FileNotFoundError):
             return cls(str(path), "a table written by an earlier stage", "no file", "run `dvc repro`")
-        return cls(str(path), "an undamaged Parquet file", str(fault).splitlines()[0], _ANEW)
+        return cls(
+            str(path), "an undamaged Parquet file", next(iter(str(fault).splitlines()), type(fault).__name__), _ANEW
+        )
 
     @classmethod
     def of_columns(cls, path: Path, expected: Sequence[str], got: Sequence[str]) -> "ArtifactError":
         """Return the error of a table that is whole, but another one."""
         return cls(str(path), f"the columns {', '.join(expected)}", ", ".join(got) or "none", _ANEW)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a message lists them.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

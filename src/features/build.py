@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..contracts.params import Params
-from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros
+from ..contracts.time import MICROS_PER_DAY, from_micros
 from .attributes import attribute_features, attributes
 from .catalogue import declarations, expression
 from .declare import Feature
@@ -24,7 +24,7 @@ from .history import Codes
 from .labels import called_off, outcome_expression, outcomes
 from .material import material_of
 from .retention_worth import RetentionWorth
-from .spine import decision_spine, decisions_left_out, population_spine, relationships, snapshot_spine
+from .spine import decision_spine, population_spine, relationships, snapshot_spine
 
 ROWS_AT_ONCE = 50_000  # of a spine at most; more make nothing faster
 # That each feature of a row is allowed in a part. About 30 were measured on the embedded engine (86 features of the
@@ -62,13 +62,11 @@ class Featurizer:
         tenure = [] if left_out else [_TENURE]
         self.features = [*attribute_features(self._attributes, params), *tenure, *declared]
 
-    def decisions(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
-        """Yield the mature logged decisions of the canonical table: keys, outcome, features."""
-        return self._learned(decision_spine(decisions, self._people, self._params), decisions)
-
-    def left_out(self, decisions: pd.DataFrame) -> dict[str, int]:
-        """Return how many of the canonical decisions are not learned from, by reason."""
-        return decisions_left_out(decisions, self._people, self._params)
+    def decisions(self, decisions: pd.DataFrame) -> tuple[Iterator[pa.Table], dict[str, int]]:
+        """Return the parts of the mature logged decisions, keys, outcome, features, and how many others the canonical
+        table holds, by the reason for which they are not learned from."""
+        spine, left_out = decision_spine(decisions, self._people, self._params)
+        return self._learned(spine, decisions), left_out
 
     def snapshots(self, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         """Yield everyone at regular instants: keys, outcome, features; contacts count those of the canonical decisions
@@ -77,8 +75,7 @@ class Featurizer:
 
     def population(self) -> Iterator[pa.Table]:
         """Yield everyone at `as_of`: keys, opted_out, iteration, features."""
-        measures = self._material.measures(instant_micros(self._params.clock.as_of))
-        parts = self._parts(population_spine(self._people, self._params))
+        measures, parts = self._material.measures, self._parts(population_spine(self._people, self._params))
         for spine, made, _ in self._engine.measured_parts(measures, self._features_sql, [], parts):
             opted_out = self._people.stakeholders["opted_out"].to_numpy()[spine["stakeholder"]]
             keys = _keys(spine).assign(opted_out=opted_out, iteration=self._params.clock.iteration)
@@ -87,7 +84,7 @@ class Featurizer:
 
     def _learned(self, spine: pd.DataFrame, decisions: pd.DataFrame) -> Iterator[pa.Table]:
         spine = spine.assign(called_off=called_off(spine, decisions, self._params.interventions.control))
-        measures, parts = self._material.measures(), self._parts(spine)
+        measures, parts = self._material.measures, self._parts(spine)
         for part, made, (found,) in self._engine.measured_parts(
             measures, self._features_sql, [self._outcomes_sql], parts
         ):

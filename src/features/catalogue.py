@@ -26,7 +26,7 @@ def expression(material: Material) -> Table:
 
 
 def _measured(material: Material) -> Measured:
-    return Measured(material.measures().names, material.codes)
+    return Measured(material.measures.names, material.codes)
 
 
 def _pairs(material: Material, measured: Measured) -> list[Pair]:

@@ -70,7 +70,7 @@ class Material:
         """Return the codes of all types, contacts included, by slug."""
         return {**self.activity, **self.contacts}
 
-    def measures(self, instant: int | None = None) -> Measures:
-        """Return what is counted of the events, for rows at one instant or at any."""
-        valued, partly = bool(self.valued), bool(self.partly)
-        return Measures(self.codes, self.whole, self.windows, self.channels, valued, partly, instant)
+    @property
+    def measures(self) -> Measures:
+        """Return what is counted of the events."""
+        return Measures(self.codes, self.whole, self.windows, self.channels, bool(self.valued), bool(self.partly))

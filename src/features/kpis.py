@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..contracts.columns import check_columns
 from ..contracts.errors import ParamsError
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, from_micros, instant_micros
@@ -63,8 +64,9 @@ def measure(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, arm_costs:
         params: clock, outcome, interventions, features.snapshots and snapshot_every_days, kpis.
 
     Raises:
-        ParamsError: `kpis.segment` is no attribute, or has too many values; event types of one list are alike.
+        ParamsError: params name no column; `kpis.segment` has too many values; event types of one list are alike.
     """
+    check_columns(stakeholders.columns, params)
     people = relationships(stakeholders, codes, engine, params)
     made = ingredients(codes, params)
     segment = segments(stakeholders, params)
@@ -95,14 +97,11 @@ def segments(stakeholders: pd.DataFrame, params: Params) -> pd.Series:
     """Return each stakeholder's segment as text, shape (n,): NOT_STATED where the attribute is blank, null without one.
 
     Raises:
-        ParamsError: `kpis.segment` is no column, or has more than `features.max_categories` values.
+        ParamsError: `kpis.segment` has more than `features.max_categories` values.
     """
     name, most = params.kpis.segment, params.features.max_categories
     if name is None:
         return pd.Series(None, index=stakeholders.index, dtype="str")
-    if name not in stakeholders or name in ("stakeholder_id", "since"):
-        listed = ", ".join(stakeholders.columns.drop(["stakeholder_id", "since"]))
-        raise ParamsError("params.yaml, kpis.segment", f"one of {listed}", repr(name), "correct the name, or null")
     if stakeholders[name].nunique() > most:
         raise ParamsError("params.yaml, kpis.segment", f"an attribute of at most {most} values",
                           f"{name!r} with {stakeholders[name].nunique():,}", "choose another, or null")  # fmt: skip

@@ -11,7 +11,7 @@ import pandas as pd
 from ibis.expr.types import Column, Table
 from numpy.typing import NDArray
 
-from ..contracts.errors import ParamsError
+from ..contracts.errors import ParamsError, listed
 from ..contracts.params import Params
 from ..contracts.time import MICROS_PER_DAY, instant_micros, to_micros
 from .history import AMOUNT_UNITS, NO_CODE, Codes, contact_type, slug
@@ -93,6 +93,25 @@ def _curve(lost: Mapping[int, pd.Series], as_of: pd.Series, params: Params) -> d
     return columns
 
 
+def check_churn(occurring: Iterable[str], params: Params) -> None:
+    """Refuse churn by event types that no event has: nobody would ever be lost, or by silence everybody.
+
+    Args:
+        occurring: slugs of the types that some event has, and of contacts.
+        params: outcome, and the catalogue of arms.
+
+    Raises:
+        ParamsError: names the key and lists the types.
+    """
+    churn, slugs = params.outcome.churn, {*occurring}
+    key, named = ("activity", churn.activity) if churn.event is None else ("event", (churn.event,))
+    if not {slug(name) for name in named} & slugs:
+        there = sorted(slugs - {contact_type(arm) for arm in params.interventions.arms})
+        silence = "; where nobody has left yet, define churn by silence (inactive_days and activity)"
+        raise ParamsError(f"params.yaml, outcome.churn.{key}", f"an event type that occurs ({listed(there)})",
+                          ", ".join(map(repr, named)), f"correct the name{silence * (key == 'event')}")  # fmt: skip
+
+
 def absent_outcomes(occurring: Iterable[str], params: Params) -> set[str]:
     """Return the event types that params name and no event has: a misspelling, or a thing that never happened.
 
@@ -100,8 +119,8 @@ def absent_outcomes(occurring: Iterable[str], params: Params) -> set[str]:
         occurring: slugs of the types that some event has.
         params: outcome, responses and refusals.
     """
-    churn, slugs = params.outcome.churn, set(occurring)
-    named = {*params.outcome.value, *churn.activity, *([churn.event] if churn.event else [])}
+    slugs = set(occurring)
+    named = {*params.outcome.value, *params.outcome.churn.activity}
     named |= {*params.features.responses, *params.features.refusals}
     return {name for name in named if slug(name) not in slugs}
 

@@ -83,8 +83,6 @@ class Measures:
         channels: name -> code, of the channels to count.
         valued: whether any event carries a value.
         partly: whether some types have events with a value and others without.
-        instant: as-of instant of every row (microseconds), of which there is one per stakeholder: a query need not
-            pair events with rows then. None: any rows.
     """
 
     types: Mapping[str, int]
@@ -93,7 +91,6 @@ class Measures:
     channels: Mapping[str, int]
     valued: bool
     partly: bool
-    instant: int | None = None
 
     @property
     def read(self) -> list[str]:
@@ -116,24 +113,41 @@ class Measures:
         return [*names, *(f"on_{name}" for name in self.channels)]
 
 
-def seen_by(measures: Measures) -> Table:
+def seen_by(measures: Measures, instant: int | None = None) -> Table:
     """Return the visible events of these types, as far as they are read.
+
+    Args:
+        measures: to count.
+        instant: as-of instant of every row (microseconds), where each stakeholder has one row: events need not be
+            paired with rows then. None: any rows.
 
     Returns:
         row: of the spine, or the stakeholder's code where all rows have one instant; type; age (microseconds); channel;
         amount; position.
     """
     wanted = HISTORY if measures.whole else HISTORY.filter(HISTORY.type.isin([*measures.types.values()]))
-    if measures.instant is None:
+    if instant is None:
         return visible(wanted, SPINE).select(*measures.read)
-    seen = visible_at(wanted, measures.instant)
+    seen = visible_at(wanted, instant)
     return seen.mutate(row=seen.stakeholder).select(*measures.read)
 
 
-def row_keys(measures: Measures, spine: pd.DataFrame) -> NDArray[np.int64]:
+def row_keys(spine: pd.DataFrame, instant: int | None) -> NDArray[np.int64]:
     """Return the `row` by which `seen_by` names each row of a spine, ascending, shape (n,)."""
-    keys: NDArray[np.int64] = spine["row" if measures.instant is None else "stakeholder"].to_numpy()
+    keys: NDArray[np.int64] = spine["row" if instant is None else "stakeholder"].to_numpy()
     return keys
+
+
+def only_instant(spine: pd.DataFrame) -> int | None:
+    """Return the as-of instant of all rows of a spine, None where there are several, or more rows of one stakeholder.
+
+    >>> only_instant(pd.DataFrame({"stakeholder": [1, 2], "as_of": [9, 9]})) == 9
+    True
+    >>> only_instant(pd.DataFrame({"stakeholder": [1, 1], "as_of": [8, 9]})) is None
+    True
+    """
+    alone = spine["as_of"].nunique() == 1 and bool(spine["stakeholder"].is_unique)
+    return int(spine["as_of"].iloc[0]) if alone else None
 
 
 def per_type(seen: Table, measures: Measures) -> Table:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from ..contracts.errors import ParamsError
-from .measures import Measures, per_type, row_keys, seen_by
+from .measures import Measures, only_instant, per_type, row_keys, seen_by
 from .side_by_side import lay
 from .visible import people_between
 
@@ -69,9 +69,13 @@ class SparkEngine:
         self, measures: Measures, sql: str, queries: Sequence[str], spines: Iterable[pd.DataFrame]
     ) -> Iterator[tuple[pd.DataFrame, pa.Table, list[pa.Table]]]:
         """Yield each spine with the rows of a query over its measures, and those of each query, one after the other."""
-        counted = self.compile(per_type(seen_by(measures), measures))
-        for spine, (found, *others) in self.query_parts([counted, *queries], spines):
-            laid = lay(found, row_keys(measures, spine), [*measures.types.values()])
+        counted = dict[int | None, str]()
+        for spine in spines:
+            instant = only_instant(spine)  # as of the population, whose events then need no join with its rows
+            if instant not in counted:
+                counted[instant] = self.compile(per_type(seen_by(measures, instant), measures))
+            found, *others = (self.query(each, spine) for each in (counted[instant], *queries))
+            laid = lay(found, row_keys(spine, instant), [*measures.types.values()])
             self._session.createDataFrame(laid).createOrReplaceTempView("measures")
             yield spine, self._session.sql(sql).toArrow(), others
 

@@ -19,8 +19,8 @@ from .visible import HISTORY, known_at
 
 ROWS_AT_ONCE = 500_000  # of a spine of everyone
 # For which a decision is not learned from.
-_REASONS = ("stakeholder unknown", "horizon not over", "stakeholder opted out", "before the relationship began",
-            "known to have left")  # fmt: skip
+_REASONS = ("stakeholder unknown", "decided at or after as_of", "horizon not over", "stakeholder opted out",
+            "before the relationship began", "known to have left")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ def relationships(stakeholders: pd.DataFrame, codes: Codes, engine: Engine, para
     return Relationships(stakeholders, to_micros(stakeholders["since"]), leaving)
 
 
-def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Params) -> pd.DataFrame:
-    """Return the logged decisions whose horizon is over, of people who may be learned from.
+def decision_spine(
+    decisions: pd.DataFrame, people: Relationships, params: Params
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return the logged decisions whose horizon is over, of people who may be learned from, and what is left out.
 
     Args:
         decisions: canonical.
@@ -58,33 +60,26 @@ def decision_spine(decisions: pd.DataFrame, people: Relationships, params: Param
         params: clock.
 
     Returns:
-        spine with decision_id, arm, propensity, iteration and policy; opted-out stakeholders never appear.
+        spine with decision_id, arm, propensity, iteration and policy; opted-out stakeholders never appear. And how many
+        decisions are left out, by reason, as far as there are any.
     """
-    rows = _decided(decisions, people).rename(columns={"intervention": "arm"})
-    rows = rows[_left_out(rows, people, params) == 0]
-    kept = ["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy", "stakeholder"]
-    return _numbered(rows[kept])
-
-
-def decisions_left_out(decisions: pd.DataFrame, people: Relationships, params: Params) -> dict[str, int]:
-    """Return how many of the canonical decisions `decision_spine` leaves out, by reason, as far as there are any."""
-    numbers = np.bincount(_left_out(_decided(decisions, people), people, params), minlength=len(_REASONS) + 1)
-    return {reason: int(number) for reason, number in zip(_REASONS, numbers[1:], strict=True) if number}
-
-
-def _decided(decisions: pd.DataFrame, people: Relationships) -> pd.DataFrame:
-    """Return decisions as rows of a spine, with as_of and stakeholder."""
     code = _codes(decisions, people.stakeholders)
-    return decisions.assign(as_of=to_micros(decisions["decided_at"]), stakeholder=code)
+    rows = decisions.assign(as_of=to_micros(decisions["decided_at"]), stakeholder=code)
+    why = _left_out(rows, people, params)
+    numbers = np.bincount(why, minlength=len(_REASONS) + 1)[1:].tolist()
+    kept = ["decision_id", "stakeholder_id", "as_of", "arm", "propensity", "iteration", "policy", "stakeholder"]
+    spine = _numbered(rows.rename(columns={"intervention": "arm"}).loc[why == 0, kept])
+    return spine, {reason: number for reason, number in zip(_REASONS, numbers, strict=True) if number}
 
 
 def _left_out(rows: pd.DataFrame, people: Relationships, params: Params) -> NDArray[np.int64]:
     """Return the place among `_REASONS`, from 1, of the first for which a row is left out; 0 where there is none."""
     begun, not_left = _begun_and_not_left(rows, people)
-    over = rows["as_of"] + params.clock.horizon_days * MICROS_PER_DAY <= instant_micros(params.clock.as_of)
+    now, horizon = instant_micros(params.clock.as_of), params.clock.horizon_days * MICROS_PER_DAY
+    decided, over = rows["as_of"] < now, rows["as_of"] + horizon <= now
     code = rows["stakeholder"].to_numpy()
     opted_out = np.append(people.stakeholders["opted_out"].to_numpy(dtype=bool), False)[code]
-    return np.select([code < 0, ~over, opted_out, ~begun, ~not_left], range(1, len(_REASONS) + 1), 0)
+    return np.select([code < 0, ~decided, ~over, opted_out, ~begun, ~not_left], range(1, len(_REASONS) + 1), 0)
 
 
 def snapshot_spine(people: Relationships, params: Params) -> pd.DataFrame:

@@ -202,7 +202,7 @@ def three_tables(**how: Any) -> Iterator[list[pa.Table]]:
     events, log = random_past(1)
     people, decisions = stakeholder_table(PEOPLE), decision_table(log)
     with featurizer(people, event_table(events), decisions, params(**how)) as made:
-        for parts in (made.decisions(decisions), made.snapshots(decisions), made.population()):
+        for parts in (made.decisions(decisions)[0], made.snapshots(decisions), made.population()):
             yield list(parts)
 
 

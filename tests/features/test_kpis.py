@@ -387,7 +387,7 @@ def test_nobody_yet_is_an_empty_table() -> None:
 @pytest.mark.parametrize(
     ("kpis", "message"),
     [
-        ({"segment": "town"}, r"kpis\.segment: expected one of kind, opted_out, mail_cost; got 'town'"),
+        ({"segment": "town"}, r"kpis\.segment: expected a column of stakeholders \(kind, .*; got 'town'"),
         ({"segment": "mail_cost"}, r"kpis\.segment: expected an attribute of at most 2 values; got 'mail_cost' with 3"),
         ({"surveys": {"nps": [0, 10], "NPS": [0, 10]}}, r"kpis\.surveys: expected event types that differ"),
         ({"costs": {"a b": 1.0, "a-b": 1.0}}, r"kpis\.costs: expected event types that differ"),

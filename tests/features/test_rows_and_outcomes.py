@@ -33,7 +33,6 @@ from rapport.features.retention_worth import RetentionWorth
 from rapport.features.spine import (
     Relationships,
     decision_spine,
-    decisions_left_out,
     population_spine,
     relationships,
     snapshot_spine,
@@ -86,11 +85,11 @@ class Case:
 
     def decided(self, params: Params) -> pd.DataFrame:
         with self.opened(params) as (people, _, _):
-            return decision_spine(self.decisions, people, params)
+            return decision_spine(self.decisions, people, params)[0]
 
     def left_out(self, params: Params) -> dict[str, int]:
         with self.opened(params) as (people, _, _):
-            return decisions_left_out(self.decisions, people, params)
+            return decision_spine(self.decisions, people, params)[1]
 
     def outcomes_of(self, spine: pd.DataFrame | None, params: Params) -> pd.DataFrame:
         """Return the outcomes of a spine, or of the snapshots."""
@@ -207,7 +206,8 @@ def test_every_decision_is_learned_from_or_left_out_for_the_first_reason_that_ho
     case = Case(people, [("gone", LATEST - 9, LATEST - 3, "left", None)], decided)
     assert case.decided(params())["decision_id"].tolist() == ["d0", "d7", "d8"]
     reasons = {
-        "horizon not over": 4,
+        "decided at or after as_of": 2,
+        "horizon not over": 2,
         "stakeholder opted out": 3,
         "before the relationship began": 1,
         "known to have left": 2,

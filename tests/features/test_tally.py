@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from histories import AS_OF, DAY
 from rapport.contracts.errors import InputError
 from rapport.features.duckdb_engine import DuckDBEngine
-from rapport.features.measures import Measures, Windows, per_type, row_keys, seen_by
+from rapport.features.measures import Measures, Windows, only_instant, per_type, row_keys, seen_by
 from rapport.features.pairs import Pairs, pairs_of
 from rapport.features.side_by_side import lay
 from rapport.features.tally import Tally
@@ -25,8 +25,7 @@ WITHOUT_VALUES = Measures({"use": 3, "ask": 1}, False, Windows([7]), {}, valued=
 TYPES = {"ask": 1, "buy": 0, "rent": 2, "use": 3}
 ALL = Measures(TYPES, True, Windows([7, 30, 90], [1, 14, 400]), {"web": 2, "a_fax": 0}, valued=True, partly=True)
 SETTINGS = {
-    "everything, any instants": ALL,
-    "everything, one instant": Measures(*list(vars(ALL).values())[:-1], instant=AS_OF),
+    "everything": ALL,
     "some types, one never occurs, all with values": Measures(
         {"never": -1, "rent": 2, "buy": 0, "nor_this": -1},
         False,
@@ -34,11 +33,10 @@ SETTINGS = {
         {"phone": 1},
         valued=True,
         partly=False,
-        instant=AS_OF,
     ),
     "no values and no channels": WITHOUT_VALUES,
 }
-SQL: dict[str, dict[str, str]] = {}
+SQL: dict[tuple[str, int | None], str] = {}
 
 TIMES = st.builds(
     lambda anchor, days, micros: anchor - days * DAY + micros,
@@ -68,21 +66,20 @@ def history(events: list[tuple[Any, ...]]) -> pd.DataFrame:
     return table[["stakeholder", "at", "known", "position", "type", "channel", "amount"]]
 
 
-def spine(measures: Measures, people: list[int]) -> pd.DataFrame:
-    """Return rows of some people, by stakeholder and time."""
-    instants = INSTANTS if measures.instant is None else [measures.instant]
+def spine(people: list[int], instant: int | None = AS_OF) -> pd.DataFrame:
+    """Return rows of some people, by stakeholder and time; with None at several instants."""
+    instants = INSTANTS if instant is None else [instant]
     rows = [(who, at) for who in people for at in instants]
     return pd.DataFrame(rows, columns=["stakeholder", "as_of"], dtype="int64").assign(row=np.arange(len(rows)))
 
 
 def defined(engine: DuckDBEngine, measures: Measures, rows: pd.DataFrame) -> pa.Table:
     """Return what the definition says, by an engine's group-by."""
-    known = SQL.setdefault(repr(measures), {})
-    if not known:
-        known["defined"] = engine.compile(per_type(seen_by(measures), measures))
-    found = engine.query(known["defined"], rows)
+    instant = only_instant(rows)
+    sql = SQL.get((repr(measures), instant)) or engine.compile(per_type(seen_by(measures, instant), measures))
+    found = engine.query(SQL.setdefault((repr(measures), instant), sql), rows)
     assert {*found.column_names} == {"row", "type", *measures.names}
-    return lay(found, row_keys(measures, rows), [*measures.types.values()])
+    return lay(found, row_keys(rows, instant), [*measures.types.values()])
 
 
 def paired(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list[int]) -> Iterator[Pairs]:
@@ -101,9 +98,11 @@ def tallied(events: pa.Table, measures: Measures, rows: pd.DataFrame, cuts: list
     return tally
 
 
-def assert_counts_as_defined(events: pd.DataFrame, measures: Measures, people: list[int], seed: int = 0) -> pa.Table:
+def assert_counts_as_defined(
+    events: pd.DataFrame, measures: Measures, people: list[int], instant: int | None = AS_OF, seed: int = 0
+) -> pa.Table:
     """Compare all bits; events come in batches of any size in any order. Return the table."""
-    engine, rows, rng = DuckDBEngine(events, 1, 0.5), spine(measures, people), np.random.default_rng(seed)
+    engine, rows, rng = DuckDBEngine(events, 1, 0.5), spine(people, instant), np.random.default_rng(seed)
     try:
         expected = defined(engine, measures, rows)
     finally:
@@ -116,35 +115,39 @@ def assert_counts_as_defined(events: pd.DataFrame, measures: Measures, people: l
     return counted
 
 
+@pytest.mark.parametrize("instant", [None, AS_OF], ids=["any instants", "one instant"])
 @pytest.mark.parametrize("name", SETTINGS)
 @given(EVENTS, st.sets(st.integers(0, PEOPLE), min_size=1).map(sorted), st.integers(0, 9))
-def test_random_events_are_counted_as_defined(name: str, events: list[Any], people: list[int], seed: int) -> None:
+def test_random_events_are_counted_as_defined(
+    name: str, instant: int | None, events: list[Any], people: list[int], seed: int
+) -> None:
     """Ties, ends of windows and weeks, late records, types and people nobody asks for, and rows that see nothing."""
-    assert_counts_as_defined(history(events), SETTINGS[name], people, seed)
+    assert_counts_as_defined(history(events), SETTINGS[name], people, instant, seed)
 
 
+@pytest.mark.parametrize("instant", [None, AS_OF])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_no_row_and_no_event(name: str) -> None:
+def test_no_row_and_no_event(name: str, instant: int | None) -> None:
     one = (2, AS_OF - DAY, 0, 1, 1, 5)
-    assert assert_counts_as_defined(history([]), SETTINGS[name], [1, 2]).num_rows >= 2
-    assert assert_counts_as_defined(history([one]), SETTINGS[name], []).num_rows == 0
+    assert assert_counts_as_defined(history([]), SETTINGS[name], [1, 2], instant).num_rows >= 2
+    assert assert_counts_as_defined(history([one]), SETTINGS[name], [], instant).num_rows == 0
 
 
 def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """An event exactly as old as a window is long lies inside: a week counted to the other side is found."""
     events = history([(2, AS_OF - 7 * DAY, 0, 1, 1, 5)])
-    counted = assert_counts_as_defined(events, SETTINGS["everything, one instant"], [2])
+    counted = assert_counts_as_defined(events, ALL, [2])
     assert [counted[name][0].as_py() for name in ("n_7_of_1", "weeks_of_1", "sum_7_of_1", "last_of_1")] == [1, 1, 5, 5]
     monkeypatch.setattr("rapport.features.tally.MICROS_PER_DAY", DAY - 1)
     with pytest.raises(AssertionError):
-        assert_counts_as_defined(events, SETTINGS["everything, one instant"], [2])
+        assert_counts_as_defined(events, ALL, [2])
 
 
 @pytest.mark.parametrize("late", ["at", "known"])
 def test_an_event_of_the_instant_itself_would_be_found(late: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The definition sees what happened and was known strictly before; a pairing that sees more does not agree."""
     times = (AS_OF, 0) if late == "at" else (AS_OF - DAY, DAY)
-    events, measures = history([(2, *times, 1, 1, 5)]), SETTINGS["everything, one instant"]
+    events, measures = history([(2, *times, 1, 1, 5)]), ALL
     assert assert_counts_as_defined(events, measures, [2])["n_of_1"][0].as_py() == 0
     monkeypatch.setattr("rapport.features.pairs.is_seen", lambda at, known, as_of: (at <= as_of) & (known <= as_of))
     with pytest.raises(AssertionError):
@@ -169,8 +172,8 @@ def test_what_nobody_sees_is_carried_along_where_most_is_seen(unseen: int, carri
     times = [(AS_OF + DAY, 0), (AS_OF - DAY, 2 * DAY)]
     late = [(2, *times[each % 2], 1, 1, 2**62) for each in range(unseen)]
     events = history([(2, AS_OF - DAY, 0, 1, 1, 5)] * 5 + late)
-    measures = SETTINGS["everything, one instant"]
-    (seen,) = paired(pa.Table.from_pandas(events), measures, spine(measures, [2]), [])
+    measures = ALL
+    (seen,) = paired(pa.Table.from_pandas(events), measures, spine([2]), [])
     assert sorted(seen.row) == [0] * 5 + [1] * (unseen if carried else 0)
     assert seen.age.min() > 0
     counted = assert_counts_as_defined(events, measures, [2])
@@ -188,11 +191,11 @@ HUGE = 2**62
 def test_sums_are_exact_to_the_last_int64_and_no_further(sign: int) -> None:
     """Adding may go around on the way, since the others come back; a sum that is no int64 is refused."""
     fits = [HUGE, HUGE, HUGE, -HUGE, -HUGE, HUGE - 1]
-    measures = SETTINGS["everything, one instant"]
+    measures = ALL
     counted = assert_counts_as_defined(same_week([sign * each for each in fits]), measures, [1])
     assert counted["sum_7_of_1"][0].as_py() == sign * (2 * HUGE - 1)
     beyond = [*fits, 2] if sign > 0 else [*fits, 3]
-    engine, rows = DuckDBEngine(same_week([sign * each for each in beyond]), 1, 0.5), spine(measures, [1])
+    engine, rows = DuckDBEngine(same_week([sign * each for each in beyond]), 1, 0.5), spine([1])
     try:
         with pytest.raises(duckdb.ConversionException, match="out of range"):
             defined(engine, measures, rows)

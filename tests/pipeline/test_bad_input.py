@@ -1,5 +1,6 @@
 """Bad input ends in one clear line, and nothing already written changes."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import pandas as pd
 import pytest
 
 from projects import inside, make_project, run_stages
-from rapport import featurize, ingest
-from rapport.contracts.errors import RapportError
+from rapport import featurize, ingest, measure
+from rapport.contracts.errors import ArtifactError, ParamsError, RapportError
 from rapport.store.frames import read_frame
-from rapport.store.project import TABLES
+from rapport.store.project import TABLES, overlay_params
 
 Break = Callable[[dict[str, pd.DataFrame]], None]
 CLOCK = '"2025-04-01"'
@@ -74,9 +75,12 @@ def tables() -> dict[str, pd.DataFrame]:
         "stakeholders": pd.DataFrame({"stakeholder_id": people, "kind": "customer", "since": "2023-01-01"}),
         "events": pd.DataFrame(
             [
-                {"stakeholder_id": who, "occurred_at": day, "event_type": "purchase", "value": "10.5"}
-                for who in people
-                for day in days
+                *(
+                    {"stakeholder_id": who, "occurred_at": day, "event_type": "purchase", "value": "10.5"}
+                    for who in people
+                    for day in days
+                ),
+                {"stakeholder_id": "s8", "occurred_at": "2025-03-25", "event_type": "churned"},
             ]
         ),
         "decisions": pd.DataFrame(
@@ -143,14 +147,50 @@ def test_bad_params_are_refused(
 def test_decisions_that_are_not_learned_from_are_told(
     project: Path, tables: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three were decided a day before as_of, whose horizon is not over."""
+    """Three were decided a day before as_of, whose horizon is not over, and one at as_of."""
     tables["decisions"].loc[:2, "decided_at"] = "2025-03-31"
+    tables["decisions"].loc[3, "decided_at"] = "2025-04-01"
     export(tables, project / "export")
     with inside(project):
         ingest.main()
         featurize.main()
     told = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
-    assert told == ["decisions left out, horizon not over: 3"]
+    assert told == ["decisions left out, decided at or after as_of: 1", "decisions left out, horizon not over: 3"]
+
+
+@pytest.mark.parametrize(
+    ("churn", "key", "fix"),
+    [
+        ({"event": "chruned"}, "event", "correct the name; where nobody has left yet, define churn by silence"),
+        ({"inactive_days": 30, "activity": ["Pruchase", "use"]}, "activity", "correct the name"),
+    ],
+)
+def test_churn_by_a_type_that_never_occurs_is_refused(
+    churn: dict[str, object], key: str, fix: str, project: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    export(tables, project / "export")
+    message = (
+        rf"^params\.yaml, outcome\.churn\.{key}: expected an event type that occurs \(churned, purchase\); got '.*{fix}"
+    )
+    with inside(project):
+        ingest.main()
+        for stage in (featurize, measure):
+            stage.main()  # the passing twin
+        overlay_params({"outcome.churn": churn})
+        for stage in (featurize, measure):
+            with pytest.raises(ParamsError, match=message):
+                stage.main()
+
+
+def test_another_table_put_as_the_history_is_refused(project: Path, tables: dict[str, pd.DataFrame]) -> None:
+    export(tables, project / "export")
+    with inside(project):
+        ingest.main()
+        shutil.copy(TABLES / "stakeholders.parquet", TABLES / "history.parquet")
+        for stage in (featurize, measure):
+            with pytest.raises(ArtifactError, match=r"history\.parquet: expected the columns stakeholder \(int32\), at "
+                               r".*; got stakeholder_id \(.*To mend it: remove the file and run `dvc"):  # fmt: skip
+                stage.main()
 
 
 def test_without_decisions_churn_works_and_a_pilot_is_proposed(

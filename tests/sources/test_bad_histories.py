@@ -78,7 +78,11 @@ def taken(events: pd.DataFrame, as_of: str = AS_OF, people: pd.DataFrame = PEOPL
 
 
 def features(events: pd.DataFrame, as_of: str = AS_OF, people: pd.DataFrame = PEOPLE) -> FeatureTables:
-    """Run ingest and featurize as people do."""
+    """Run ingest and featurize as people do; one more stakeholder leaves, or there would be no churn."""
+    leaver = events.head(1).assign(stakeholder_id="zoe", event_type="churned")
+    leaver = leaver.assign(event_id=None) if "event_id" in events else leaver
+    events = pd.concat([events, leaver], ignore_index=True)
+    people = pd.concat([people, people.head(1).assign(stakeholder_id="zoe")], ignore_index=True)
     with TemporaryDirectory() as folder, inside(Path(folder)):
         people.to_parquet("stakeholders.parquet")
         events.to_parquet("events.parquet")
