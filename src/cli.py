@@ -8,6 +8,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from .store.pipe import closed_quietly
+
 COMMANDS = {
     "configure": "check params.yaml, or turn it to another source",
     "fetch": "get a public dataset",
@@ -38,7 +40,11 @@ MODULES = {"features": "list_features"}  # where the command's name is already a
 
 def main() -> None:
     """Run one command; `rapport COMMAND --help` explains it."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    with closed_quietly():
+        _run(sys.argv[1] if len(sys.argv) > 1 else "--help")
+
+
+def _run(name: str) -> None:
     if name in ("-h", "--help"):
         print(usage())
     elif name not in COMMANDS:

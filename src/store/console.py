@@ -5,6 +5,7 @@ import sys
 import typer
 
 from ..contracts.errors import RapportError
+from .pipe import closed_quietly
 
 
 def new_app(purpose: str) -> typer.Typer:
@@ -14,11 +15,12 @@ def new_app(purpose: str) -> typer.Typer:
 
 def run(app: typer.Typer) -> None:
     """Run `app` on the process's arguments and exit."""
-    try:
-        app()
-    except RapportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    with closed_quietly():
+        try:
+            app()
+        except RapportError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
 
 
 def say(message: str) -> None:

@@ -1,6 +1,8 @@
 """`rapport features`: the declarations of a finished featurize stage, as a table and as JSON."""
 
 import json
+import os
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -80,6 +82,19 @@ def test_the_command_is_called_by_its_name(project, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         main()
     assert "nps_last" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "unbuffered"), [(["features"], "1"), (["features", "--json"], ""),
+                                                       (["--help"], ""), (["--help"], "1")])  # fmt: skip
+def test_a_reader_that_goes_is_no_fault(project, arguments, unbuffered):
+    """The pipe is closed before anything is written, at once or as late as with the interpreter's last flush."""
+    code = "import sys; from rapport.cli import main; sys.argv = ['rapport', *sys.argv[1:]]; sys.stdin.read(); main()"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # fmt: skip
+        running.stdout.close()
+        running.stdin.close()
+        assert (running.stderr.read(), running.wait()) == ("", 1)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
