@@ -11,7 +11,7 @@ import typer
 
 from .contracts.errors import InputError, ParamsError
 from .contracts.params import Params
-from .sources.adapters import ADAPTERS, preset_path
+from .sources.adapters import ADAPTERS, adapter_of, preset_path
 from .store.atomic import write_text
 from .store.console import new_app, run, say
 from .store.project import PARAMS, load_params, overlay_params, read_commented, read_yaml
@@ -79,10 +79,11 @@ def check_path(params: Params) -> None:
     """Refuse a `source.path` that does not exist.
 
     Raises:
+        ParamsError: there is no such source.
         InputError: there is nothing at the path.
     """
     if not Path(params.source.path).exists():
-        fix = f"run `rapport fetch {params.source.kind}`, or give the folder: make repro DATA=FOLDER"
+        fix = f"{adapter_of(params.source.kind).advice}, or give the folder: make repro DATA=FOLDER"
         raise InputError(f"params.yaml, source.path {params.source.path}", "a folder", "nothing there", fix)
 
 

@@ -27,15 +27,22 @@ class Adapter:
     Attributes:
         read: from params to raw tables.
         dataset: the public dataset behind it, None where there is none.
+        own: how a person gets the folder that it reads where there is none.
     """
 
     read: Callable[[Params], RawTables]
     dataset: Dataset | None = None
+    own: str = ""
+
+    @property
+    def advice(self) -> str:
+        """How to get the folder that it reads, for messages."""
+        return self.own if self.dataset is None else self.dataset.advice
 
 
 ADAPTERS = {
-    "simulated": Adapter(read_simulated),
-    "files": Adapter(read_files),
+    "simulated": Adapter(read_simulated, own="make it, though nothing is read from it"),
+    "files": Adapter(read_files, own="export the tables of docs/contract.md into it"),
     "hillstrom": Adapter(read_hillstrom, HILLSTROM),
     "starbucks_rewards": Adapter(read_starbucks_rewards, STARBUCKS_REWARDS),
     "online_retail": Adapter(read_online_retail, ONLINE_RETAIL),
@@ -55,11 +62,18 @@ def read_source(params: Params) -> RawTables:
         ParamsError: no such kind.
         InputError: the export cannot be read as what it should be.
     """
-    adapter = ADAPTERS.get(params.source.kind)
-    if adapter is None:
-        known = f"one of {', '.join(ADAPTERS)}"
-        raise ParamsError("params.yaml, source.kind", known, repr(params.source.kind), "correct the value")
-    return adapter.read(params)
+    return adapter_of(params.source.kind).read(params)
+
+
+def adapter_of(kind: str) -> Adapter:
+    """Return the adapter of a `source.kind`.
+
+    Raises:
+        ParamsError: no such kind.
+    """
+    if kind not in ADAPTERS:
+        raise ParamsError("params.yaml, source.kind", f"one of {', '.join(ADAPTERS)}", repr(kind), "correct the value")
+    return ADAPTERS[kind]
 
 
 def preset_path(kind: str) -> Path:

@@ -48,3 +48,15 @@ class Dataset:
         others = {file.instead_of: file.name for file in self.files if file.instead_of}
         names = [file.name for file in self.files if not file.instead_of]
         return ", ".join(f"{name} (or {others[name]})" if name in others else name for name in names)
+
+    @property
+    def advice(self) -> str:
+        """How to get the files, for messages.
+
+        >>> Dataset("d", "", (DatasetFile("a", "https://example.org"), DatasetFile("b", instead_of="a")), "", "").advice
+        'run `rapport fetch d`'
+        >>> Dataset("d", "", (DatasetFile("a.csv"),), "published by the city", "").advice
+        'get a.csv (published by the city)'
+        """
+        fetched = all(file.url for file in self.files if file.instead_of is None)
+        return f"run `rapport fetch {self.name}`" if fetched else f"get {self.needed} ({self.page})"

@@ -6,6 +6,7 @@ It is where MLFLOW_TRACKING_URI says, else an SQLite file in the project's root.
 import fcntl
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +21,26 @@ if TYPE_CHECKING:
 _QUIET_AND_BOUNDED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would show the credentials in it
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a dead server answers in seconds instead of minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
+# Up to the last @ before a slash; databases also take a password that holds a slash, but a port is none.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s:/@]*:(?!\d+/)[^\s@]*@)")
 
 
 def tracking_uri(root: Path | None = None) -> str:
     """Return the tracking address: the environment's, else an SQLite file in `root`, absolute."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root or Path.cwd()).resolve() / 'mlflow.db'}"
+
+
+def without_credentials(text: str) -> str:
+    """Return an address, or text that holds some, without user and password.
+
+    >>> without_credentials("no answer of https://ann:s3/cret@mlflow.example:5000/api, sqlite:////home/ann/mlflow.db")
+    'no answer of https://mlflow.example:5000/api, sqlite:////home/ann/mlflow.db'
+    """
+    return _CREDENTIALS.sub("", text)
 
 
 @contextmanager
@@ -58,6 +71,6 @@ def connected() -> Iterator["MlflowClient"]:
 
 def refusal(fault: Exception) -> InputError:
     """Return the error that names the store which cannot be opened, or refuses what it is asked."""
-    got = f"{type(fault).__name__}: {fault}"[:300]
+    got = without_credentials(f"{type(fault).__name__}: {fault}")[:300]
     fix = "start the server, install its driver, or correct the address"
-    return InputError("MLFLOW_TRACKING_URI", f"a tracking store at {tracking_uri()}", got, fix)
+    return InputError("MLFLOW_TRACKING_URI", f"a tracking store at {without_credentials(tracking_uri())}", got, fix)

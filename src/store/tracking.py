@@ -20,7 +20,7 @@ import pandas as pd
 from ..contracts.errors import ArtifactError, InputError
 from ..contracts.params import Registry
 from .bundle import PACKAGE, bundle_code_digest, code_digest, shipped_code
-from .connection import connected, tracking_uri
+from .connection import connected, tracking_uri, without_credentials
 from .registry import against_verdict, check_standing, point_aliases, record_standing
 from .standing import DIGEST, PROMOTED_BY, Standing
 
@@ -38,7 +38,6 @@ class Published:
     version: str
     alias: str
     run_id: str
-    tracking_uri: str
     new: bool
     reason: str
 
@@ -88,7 +87,7 @@ def publish(bundle: Path, record: Record, example: pd.DataFrame, registry: Regis
         record_standing(client, registry, str(number), str(run_id), told)
         promoted = record.standing.verdict["promoted"] and not against
         alias = point_aliases(client, registry, str(number), by_hand or promoted)
-        return Published(registry.model, str(number), alias, str(run_id), tracking_uri(), not found, told.reason)
+        return Published(registry.model, str(number), alias, str(run_id), not found, told.reason)
 
 
 def load_registered(uri: str) -> tuple[Any, str]:
@@ -106,7 +105,8 @@ def load_registered(uri: str) -> tuple[Any, str]:
             return mlflow.pyfunc.load_model(resolved), resolved
         except MlflowException as fault:
             fix = "publish the model first (`make repro`), or correct the address"
-            raise InputError(f"--model {uri}", f"a model registered at {tracking_uri()}", str(fault), fix) from None
+            store, got = without_credentials(tracking_uri()), without_credentials(str(fault))
+            raise InputError(f"--model {uri}", f"a model registered at {store}", got, fix) from None
 
 
 def answer(model: Any, request: pd.DataFrame, where: str) -> pd.DataFrame:
