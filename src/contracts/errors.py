@@ -39,9 +39,8 @@ class ArtifactError(InputError):
         """Return the error of a table that its reader could not open, or not read to the end."""
         if isinstance(fault, FileNotFoundError):
             return cls(str(path), "a table written by an earlier stage", "no file", "run `dvc repro`")
-        return cls(
-            str(path), "an undamaged Parquet file", next(iter(str(fault).splitlines()), type(fault).__name__), _ANEW
-        )
+        reason = next(iter(str(fault).splitlines()), type(fault).__name__)
+        return cls(str(path), "an undamaged Parquet file", reason, _ANEW)
 
     @classmethod
     def of_columns(cls, path: Path, expected: Sequence[str], got: Sequence[str]) -> "ArtifactError":

@@ -72,9 +72,8 @@ class Arm(Contacting):
     def _some_time(self) -> "Arm":
         both = self.available_from is not None and self.available_until is not None
         if both and self.available_from >= self.available_until:  # type: ignore[operator]
-            raise Misfit(
-                "available_from", f"an instant before available_until ({self.available_until})", self.available_from
-            )
+            expected = f"an instant before available_until ({self.available_until})"
+            raise Misfit("available_from", expected, self.available_from)
         return self
 
 

@@ -16,18 +16,17 @@ import pyarrow as pa
 from ..contracts.attribute_cells import words_among_numbers
 from ..contracts.cells import Origin
 from ..contracts.columns import check_columns
-from ..contracts.errors import InputError, ParamsError
-from ..contracts.ids import spelt_otherwise
+from ..contracts.errors import InputError
 from ..contracts.params import Params
 from ..contracts.schemas import STAKEHOLDERS
 from ..contracts.tables import canonical_decisions, canonical_events, canonical_stakeholders, no_decisions
 from ..contracts.time import instant_micros
+from .consistency import check_as_of, check_one_decision_at_a_time, check_spelling, name_of, place_of
 from .event_log import PLACE, EventLog, Frames, Settled, Told
 from .files import read_whole
 from .pieces import Pieces, Undecided
 from .raw import RawTables
 
-_EXAMPLES = 3  # that a message gives
 LedgerPart = tuple[pd.DataFrame, pd.DataFrame]
 
 
@@ -88,12 +87,12 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
     known = logged["stakeholder_id"].isin(stakeholders["stakeholder_id"])
     decisions, undecided = logged[known].reset_index(drop=True), logged[~known]
     for table, unknown in (("events", settled.strangers), ("decisions", undecided)):
-        _check_spelling(table, unknown, stakeholders["stakeholder_id"], raw)
+        check_spelling(table, unknown, stakeholders["stakeholder_id"], raw)
     if not settled.told.rows:
         fix = "check that both tables write the ids the same way"
         raise InputError(raw.origin("events").name, "events of known stakeholders", "none", fix)
-    _check_one_decision_at_a_time(decisions, raw)
-    _check_as_of(settled.told, decisions, params.clock.horizon_days)
+    check_one_decision_at_a_time(decisions, raw)
+    check_as_of(settled.told, decisions, params.clock.horizon_days)
     counts = raw.counts | {
         "stakeholders": len(stakeholders),
         "stakeholders_opted_out": int(stakeholders["opted_out"].sum()),
@@ -103,15 +102,9 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
         **_counts_of_decisions(decisions),
         "ledger_partitions": len(ledger),
     }
-    aside = [
-        _aside(settled.conflicts, "event_id_conflict", "event_id"),
-        _aside(settled.strangers, "unknown_stakeholder", "event_type"),
-        _aside(undecided, "unknown_stakeholder", "intervention"),
-    ]
-    quarantine = pd.concat(aside, ignore_index=True)
-    quarantine = quarantine.sort_values(["table", "row"], kind="stable", ignore_index=True)
     decisions = decisions.drop(columns=PLACE)
     decisions = decisions.sort_values(["decided_at", "stakeholder_id", "decision_id"], ignore_index=True)
+    quarantine = _quarantine(settled, undecided)
     return Intake(stakeholders, settled.parts, settled.told, decisions, quarantine, warnings, counts)
 
 
@@ -120,19 +113,6 @@ def _warnings(stakeholders: pd.DataFrame, origin: Origin) -> list[str]:
     attributes = stakeholders.drop(columns=[*STAKEHOLDERS.columns])
     told = [words_among_numbers(text, origin) for _, text in attributes.items() if text.dtype == "str"]
     return [each for each in told if each is not None]
-
-
-def _check_spelling(table: str, unknown: pd.DataFrame, stakeholder_ids: pd.Series, raw: RawTables) -> None:
-    """Refuse rows that would be lost only because their ids are spelt otherwise."""
-    spelt = spelt_otherwise(unknown["stakeholder_id"], stakeholder_ids)
-    if spelt:
-        lost = unknown[unknown["stakeholder_id"].isin(list(spelt))]
-        where = raw.origin(table).name if (lost["_part"] == 0).any() else _name(lost["_part"].iloc[0], table)
-        some = ", ".join(f"{one!r} for {other!r}" for one, other in [*spelt.items()][:_EXAMPLES])
-        more = " and others" if len(spelt) > _EXAMPLES else ""
-        got = f"{some}{more} (ids that differ by zeros or blanks alone: {len(spelt):,}, in {len(lost):,} rows)"
-        fix = "write an id the same in all tables, as text where it begins with zeros; leave out rows of other people"
-        raise InputError(f"{where}, column stakeholder_id", "ids as stakeholders spells them", got, fix)
 
 
 def _counts_of_events(read: int, settled: Settled) -> dict[str, int]:
@@ -162,7 +142,7 @@ def _all_events(raw: RawTables, stakeholder_ids: pd.Series, ledger: Sequence[Led
         log = _log_of(read_whole(raw), stakeholder_ids)
     for part, (_, later) in enumerate(ledger, start=1):
         if len(later):
-            log.add(canonical_events(later, Origin(_name(part, "events"))), part)
+            log.add(canonical_events(later, Origin(name_of(part, "events"))), part)
     return log
 
 
@@ -180,13 +160,13 @@ def _all_decisions(raw: RawTables, ledger: Sequence[LedgerPart], arms: Sequence[
     if raw.decisions is not None:
         tables = [_placed(canonical_decisions(raw.decisions, arms, raw.origin("decisions")), 0)]
     for part, (decisions, _) in enumerate(ledger, start=1):
-        tables.append(_placed(canonical_decisions(decisions, arms, Origin(_name(part, "decisions"))), part))
+        tables.append(_placed(canonical_decisions(decisions, arms, Origin(name_of(part, "decisions"))), part))
     together = pd.concat(tables, ignore_index=True)
     again = together["decision_id"].duplicated()
     if again.any():
         row = together[again].iloc[0]
         fix = "take each decision in once; the raw table must not repeat the ledger"
-        raise InputError(_place(row, raw), "a decision_id of its own", f"{row['decision_id']!r} again", fix)
+        raise InputError(place_of(row, raw), "a decision_id of its own", f"{row['decision_id']!r} again", fix)
     return together
 
 
@@ -195,15 +175,13 @@ def _placed(table: pd.DataFrame, part: int) -> pd.DataFrame:
     return table.assign(_part=np.int16(part), _row=np.arange(1, len(table) + 1))
 
 
-def _name(part: int, table: str) -> str:
-    return f"ledger partition {part}, {table}" if part else table
-
-
-def _place(decision: pd.Series, raw: RawTables) -> str:
-    """Return file and row of a decision."""
-    if decision["_part"] == 0:
-        return raw.origin("decisions").row(int(decision["_row"]) - 1)
-    return f"{_name(decision['_part'], 'decisions')}, row {decision['_row']}"
+def _quarantine(settled: Settled, undecided: pd.DataFrame) -> pd.DataFrame:
+    aside = [
+        _aside(settled.conflicts, "event_id_conflict", "event_id"),
+        _aside(settled.strangers, "unknown_stakeholder", "event_type"),
+        _aside(undecided, "unknown_stakeholder", "intervention"),
+    ]
+    return pd.concat(aside, ignore_index=True).sort_values(["table", "row"], kind="stable", ignore_index=True)
 
 
 def _aside(rows: pd.DataFrame, reason: str, told: str) -> pd.DataFrame:
@@ -212,39 +190,10 @@ def _aside(rows: pd.DataFrame, reason: str, told: str) -> pd.DataFrame:
     name = "events" if "event_id" in rows else "decisions"
     return pd.DataFrame(
         {
-            "table": aside["_part"].map(lambda part: _name(part, name)).astype("str"),
+            "table": aside["_part"].map(lambda part: name_of(part, name)).astype("str"),
             "row": aside["_row"].astype("int64"),
             "stakeholder_id": aside["stakeholder_id"],
             "reason": pd.Series(reason, index=aside.index, dtype="str"),
             "detail": (told + " " + aside[told]).astype("str"),
         }
     )
-
-
-def _check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> None:
-    again = decisions.duplicated(["stakeholder_id", "decided_at"])
-    if again.any():
-        row = decisions[again].iloc[0]
-        got = f"a second one for {row['stakeholder_id']!r} at {row['decided_at'].isoformat()}"
-        fix = "keep the decision that was carried out"
-        raise InputError(_place(row, raw), "one decision per stakeholder and instant", got, fix)
-
-
-def _check_as_of(told: Told, decisions: pd.DataFrame, horizon_days: int) -> None:
-    """Refuse an as_of that the data do not reach: of the horizon before it, which outcomes come from, nothing is known.
-
-    Only what was known before as_of has a say; one date far in the future would else vouch for any as_of.
-    """
-    where, as_of = "params.yaml, clock.as_of", told.as_of
-    decided = decisions["decided_at"][decisions["decided_at"] < as_of]
-    times = [*([] if told.last is None else [told.last]), *([decided.max()] if len(decided) else [])]
-    if not times:
-        known = "" if told.first is None else f" ({told.first.isoformat()})"
-        expected = f"an instant after the first event became known{known}"
-        raise ParamsError(where, expected, as_of.isoformat(), "correct as_of, or take in the older data")
-    last = max(times)
-    if as_of - last > pd.Timedelta(days=horizon_days):
-        expected = f"an instant at most {horizon_days} days after the last thing known before it ({last.isoformat()})"
-        dates = f", or mend the dates of the {told.later:,} events known later" if told.later else ""
-        fix = f"correct as_of, or take in the newer data{dates}"
-        raise ParamsError(where, expected, as_of.isoformat(), fix)
