@@ -16,7 +16,6 @@ from rapport.evaluation.estimate import Estimate, clustered_mean
 from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import judge
 from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION
 from rapport.evaluation.policy_scorecard import evidence_over_rivals
@@ -29,6 +28,7 @@ from rapport.evaluation.policy_value import (
     snips,
     switch,
 )
+from rapport.evaluation.views import Incumbent
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.logged import Logged
 from rapport.models.uplift import fit_uplift

@@ -35,11 +35,11 @@ from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.evidence import Evidence
 from rapport.evaluation.gate import Verdict, compare, judge
 from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION
 from rapport.evaluation.policy_scorecard import evidence_over_rivals
 from rapport.evaluation.policy_value import difference, doubly_robust, ipw, snips
+from rapport.evaluation.views import Incumbent
 from rapport.models.boosting import Training
 from rapport.models.logged import Logged
 from rapport.models.propensity import with_estimated_propensities

@@ -7,9 +7,9 @@ from typing import Any
 
 from .contracts.params import Params
 from .evaluation.gate import Verdict, judge, without_policy
-from .evaluation.incumbent import is_refresh
 from .evaluation.policies import CHAMPION as RIVAL
 from .evaluation.policy_scorecard import gains_over_rivals
+from .evaluation.views import is_refresh
 from .models.bundle import Bundle
 from .report.verdict import sentences
 from .store.bundle import bundle_digest, has_bundle, read_bundle

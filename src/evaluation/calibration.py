@@ -5,16 +5,15 @@ lower is better. Only the recalibration needs both classes; all else is defined 
 """
 
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contracts.normal import Z95
 from ..models.scores import FloatArray, IntArray, checked_arm, checked_array, logged_propensity
 from .estimate import Estimate, cluster_codes, clustered_mean
 
-_Z95 = NormalDist().inv_cdf(0.975)
 _TINY = 1e-15  # a probability of 0 for what happened costs 34.5, not infinity
 
 
@@ -169,9 +168,9 @@ def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     >>> [round(end, 4) for end in wilson_interval(0, 10)]
     [0.0, 0.2775]
     """
-    share, z2 = successes / n, _Z95**2
+    share, z2 = successes / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)))
+    half = Z95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

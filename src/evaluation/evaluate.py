@@ -16,13 +16,13 @@ from .churn_slices import churn_slices, curve_scorecard, slice_columns
 from .gain_scorecard import gain_scorecard, group_scorecard
 from .groups import attribute_groups
 from .held import Held, held_out
-from .incumbent import Incumbent, incumbent, view_of
 from .pilot import pilot_of
 from .policy_scorecard import policy_scorecard
 from .proxies import proxies
 from .scorecard import churn_scorecard
 from .staleness import staleness
 from .value_staleness import champion_staleness, value_staleness
+from .views import Incumbent, incumbent, view_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dic
     if held is None:
         return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
     whole = view_of(run.bundle, run.decisions, held, run.params)
-    scores = policy_scorecard(held, run.params.interventions.names, rival, whole)
+    scores = policy_scorecard(held, run.params.interventions.names, whole, rival)
     gains = gain_scorecard(held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
     return {"churn": churn, "uplift": {**scores, "gains": gains}}
 

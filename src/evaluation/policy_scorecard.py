@@ -16,18 +16,18 @@ from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence
 from .held import Floats, Held, chosen, upper_limits
-from .incumbent import Incumbent, View
 from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, policies
 from .policy_value import clipped, direct, doubly_robust, ipw, logged_policy, snips, switch
 from .promise import gain_per_treated
+from .views import Incumbent, View
 
 _ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "direct": direct, "switch": switch,
                "clipped": clipped}  # fmt: skip
 
 
 def policy_scorecard(
-    held: Held, names: tuple[str, ...], incumbent: Incumbent | None = None, whole: View | None = None
+    held: Held, names: tuple[str, ...], whole: View, incumbent: Incumbent | None = None
 ) -> dict[str, Any]:
     """Return value, difference to ours, arms and overlap of every policy, which arms are known, what those gain whom
     ours treats, and the quality of the propensities.
@@ -35,8 +35,8 @@ def policy_scorecard(
     Args:
         held: n out-of-fold decisions.
         names: of the arms.
+        whole: what the model of all decisions expects, which assigns.
         incumbent: the champion; None where there is none.
-        whole: what the model of all decisions expects, which assigns; None: the same as those held out.
     """
     compared, left_out = policies(held)
     contests = _contests(held, compared, incumbent)
@@ -57,9 +57,7 @@ def policy_scorecard(
     }
 
 
-def _gain_per_treated(held: Held, ours: Floats, whole: View | None) -> Estimate:
-    if whole is None:
-        return gain_per_treated(held.log, held.fold, ours, ours, held.gain)
+def _gain_per_treated(held: Held, ours: Floats, whole: View) -> Estimate:
     assigned, left_out = chosen(whole.worth, held.log.cost, held.constraints)
     if left_out or held.ours[1]:  # both within the limits that both can keep
         upper = upper_limits(held.constraints)

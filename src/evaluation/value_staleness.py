@@ -21,8 +21,8 @@ from ..policy.eligibility import eligible
 from .baselines import nobody
 from .estimate import Estimate
 from .held import Held, chosen, worth_of
-from .incumbent import Incumbent
 from .policy_value import difference
+from .views import Incumbent
 
 MOST_AGES = 3  # earlier policies, the latest of them
 

@@ -5,14 +5,14 @@ interval allows for stakeholders who answer alike.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from ..contracts.normal import Z95
+
 Floats = NDArray[np.float64]
-Z95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ..contracts.errors import InputError
+from ..contracts.normal import Z95
 
-Z95 = 1.959964
 _SHORTEST = 8  # characters of an id
 
 

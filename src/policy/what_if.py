@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ..contracts.errors import InputError, ParamsError
+from ..contracts.normal import Z95
 from ..contracts.params import Params, parse_params
 from ..contracts.rules import Bounds
 from ..models.bundle import Bundle, Predictions
-from .assigned import Z95
 from .constraints import constraints_of
 from .decide import Decided, Floats, deliberate, in_order
 from .limits import Limit, LimitUse

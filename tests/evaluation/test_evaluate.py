@@ -1,8 +1,8 @@
 """The evaluation of a whole run: what its parts are given."""
 
 from rapport.evaluation.held import held_out
-from rapport.evaluation.incumbent import view_of
 from rapport.evaluation.policy_scorecard import policy_scorecard
+from rapport.evaluation.views import View, view_of
 from rapport.store.bundle import read_bundle
 from rapport.store.documents import read_json
 from rapport.store.frames import read_frame
@@ -16,5 +16,5 @@ def test_what_the_treated_gain_is_told_of_the_model_that_assigns(small_run, monk
     held = held_out(read_frame(OUT_OF_FOLD / "uplift.parquet"), decisions, params, people)
     whole, names = view_of(read_bundle(BUNDLE), decisions, held, params), params.interventions.names
     told = read_json(EVALUATION / "metrics.json")["uplift"]["gain_per_treated"]
-    assert told == policy_scorecard(held, names, whole=whole)["gain_per_treated"]
-    assert told != policy_scorecard(held, names)["gain_per_treated"]
+    assert told == policy_scorecard(held, names, whole)["gain_per_treated"]
+    assert told != policy_scorecard(held, names, View(held.worth, held.gain))["gain_per_treated"]

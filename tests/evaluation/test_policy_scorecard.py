@@ -10,11 +10,11 @@ from rapport.contracts.params import Gate
 from rapport.evaluation.estimate import Estimate
 from rapport.evaluation.gate import judge
 from rapport.evaluation.held import Held, chosen
-from rapport.evaluation.incumbent import Incumbent, View
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import CHAMPION, CURRENT, OURS, policies
 from rapport.evaluation.policy_scorecard import evidence_over_rivals, gains_over_rivals, policy_scorecard
 from rapport.evaluation.policy_value import difference, doubly_robust
+from rapport.evaluation.views import Incumbent, View
 from rapport.policy.limits import Constraints, Limit
 from simple_limits import Limits
 
@@ -23,6 +23,11 @@ RIVALS = ["nobody", "best_single_arm", "random", "risk_ranking", "response_ranki
 
 
 NAMES = ("none", "call", "mail")
+
+
+def scored(held, names=NAMES, champion=None):
+    """Return the scorecard where the model of all decisions expects what those held out do."""
+    return policy_scorecard(held, names, View(held.worth, held.gain), champion)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def held():
 
 
 def test_every_policy_is_there_and_json(held):
-    found = policy_scorecard(held, NAMES)
+    found = scored(held)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert list(found["policies"]) == [OURS, *RIVALS]
     assert (found["decisions"], found["clusters"]) == (N, N // 2)
@@ -57,7 +62,7 @@ def test_every_policy_is_there_and_json(held):
 
 
 def test_the_current_policy_is_the_plain_mean_of_what_was_done(held):
-    found = policy_scorecard(held, NAMES)["policies"][CURRENT]
+    found = scored(held)["policies"][CURRENT]
     paid = held.log.cost[np.arange(N), held.log.arm]
     assert found["doubly_robust"]["value"] == pytest.approx((held.log.value - paid).mean())
     assert found["cost_per_decision"] == pytest.approx(paid.mean())
@@ -69,7 +74,7 @@ def test_the_current_policy_is_the_plain_mean_of_what_was_done(held):
 def test_the_champion_is_compared_on_fresh_decisions_alone(held):
     fresh = np.arange(N) % 4 < 2
     gain = np.tile([0.0, -1.0, 1.0], (N, 1))  # it mails everyone
-    found = policy_scorecard(held, NAMES, Incumbent(gain, fresh, Constraints()))["policies"][CHAMPION]
+    found = scored(held, champion=Incumbent(gain, fresh, Constraints()))["policies"][CHAMPION]
     log = held.log.take(fresh)
     ours = np.eye(3)[np.where(np.arange(N) < N // 2, 1, 2)][fresh]
     mailed = np.eye(3)[np.full(fresh.sum(), 2)]
@@ -84,13 +89,13 @@ def test_both_keep_the_limits_that_are_given_them(held):
     gain = np.tile([0.0, 2.0, -1.0], (N, 1))
     bound = replace(held, constraints=Limits(200.0, [None] * 3).constraints)
     part = Limits(100.0, [None] * 3).constraints  # 20 calls of 200 fresh decisions
-    found = policy_scorecard(bound, NAMES, Incumbent(gain, fresh, part))["policies"]
+    found = scored(bound, champion=Incumbent(gain, fresh, part))["policies"]
     assert found[CHAMPION]["arm_shares"]["call"] == pytest.approx(20 / 200)
     assert found[OURS]["cost_per_decision"] * N == pytest.approx(200.0)
 
 
 def test_without_fresh_decisions_the_champion_is_unknown(held):
-    found = policy_scorecard(held, NAMES, Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints()))
+    found = scored(held, champion=Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints()))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["policies"][CHAMPION]["ours_minus_this"] == Estimate.undefined(0).as_dict()
     assert found["policies"][CHAMPION] == {
@@ -103,11 +108,11 @@ def test_without_fresh_decisions_the_champion_is_unknown(held):
         "reason": "",
     }  # fmt: skip
     mute = Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints(), "x: expected y.")
-    assert policy_scorecard(held, NAMES, mute)["policies"][CHAMPION]["reason"] == "x: expected y."
+    assert scored(held, champion=mute)["policies"][CHAMPION]["reason"] == "x: expected y."
 
 
 def test_gains_over_rivals_leave_out_ourselves(held):
-    gains = gains_over_rivals(policy_scorecard(held, NAMES))
+    gains = gains_over_rivals(scored(held))
     assert list(gains) == RIVALS
     assert gains["nobody"].gain.low > 0
     assert isinstance(gains["random"].gain, Estimate)
@@ -120,7 +125,7 @@ def test_evidence_alone_is_that_of_the_scorecard(held):
         Incumbent(held.worth, np.zeros(N, dtype=bool), Constraints()),
     )
     for champion in (None, *rivals):
-        assert evidence_over_rivals(held, champion) == gains_over_rivals(policy_scorecard(held, NAMES, champion))
+        assert evidence_over_rivals(held, champion) == gains_over_rivals(scored(held, champion=champion))
 
 
 def test_rankings_treat_as_many_as_we_do(held):
@@ -163,11 +168,11 @@ def decided(gain_of_call: float) -> Held:
 
 
 def test_what_the_treated_gain_and_what_the_log_cannot_tell() -> None:
-    found = policy_scorecard(decided(3.0), ("none", "call"))
+    found = scored(decided(3.0), ("none", "call"))
     assert found["gain_per_treated"]["value"] == pytest.approx(15.0)
     assert found["arms"] == {"none": {"decisions": 100, "known": True}, "call": {"decisions": 100, "known": True}}
     assert (found["propensity"]["least"], found["propensity"]["without_overlap"]) == (0.01, 4)
-    unknown = policy_scorecard(decided(np.nan), ("none", "call"))
+    unknown = scored(decided(np.nan), ("none", "call"))
     assert unknown["gain_per_treated"]["value"] is None
     assert unknown["arms"]["call"] == {"decisions": 100, "known": False}
 
@@ -176,9 +181,9 @@ def test_what_the_model_of_all_decisions_chooses_otherwise_is_added_to_what_the_
     """Held-out models call everybody, which gains 15; the whole model leaves half alone, expecting 1 more of each."""
     held = decided(3.0)
     gain = np.column_stack([np.zeros(200), np.where(np.arange(200) < 100, 3.0, -1.0)])
-    found = policy_scorecard(held, ("none", "call"), whole=View(gain, gain))
+    found = policy_scorecard(held, ("none", "call"), View(gain, gain))
     assert found["gain_per_treated"]["value"] == pytest.approx((200 * 15 + 100 * 1) / 100)
-    assert found["policies"] == policy_scorecard(held, ("none", "call"))["policies"]
+    assert found["policies"] == scored(held, ("none", "call"))["policies"]
 
 
 def test_both_choose_within_the_limits_that_both_can_keep() -> None:
@@ -187,5 +192,5 @@ def test_both_choose_within_the_limits_that_both_can_keep() -> None:
     held = replace(decided(-1.0), constraints=Constraints((quota,)))
     assert held.ours[0][:, 1].sum() >= 150
     gain = np.column_stack([np.zeros(200), np.where(np.arange(200) < 100, 3.0, np.nan)])
-    found = policy_scorecard(held, ("none", "call"), whole=View(gain, gain))["gain_per_treated"]
+    found = policy_scorecard(held, ("none", "call"), View(gain, gain))["gain_per_treated"]
     assert (found["value"], found["n"]) == (None, 0)  # without the quota nobody would be called out of fold

@@ -10,6 +10,7 @@ from rapport.evaluation.limits import one_per_household
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policies import OURS, policies
 from rapport.evaluation.policy_scorecard import policy_scorecard
+from rapport.evaluation.views import View
 from rapport.policy.limits import Constraints, at_least, at_most
 
 ROWS = 60
@@ -41,7 +42,9 @@ def test_a_quota_that_the_log_cannot_keep_is_left_out_and_named() -> None:
     compared, left_out = policies(held(few, some, closed=True))
     assert left_out == ["some"]
     assert compared[OURS].sum(axis=0).tolist() == [54, 6, 0]
-    assert policy_scorecard(held(few, some, closed=True), ("none", "call", "mail"))["limits_left_out"] == ["some"]
+    bound = held(few, some, closed=True)
+    scored = policy_scorecard(bound, ("none", "call", "mail"), View(bound.worth, bound.gain))
+    assert scored["limits_left_out"] == ["some"]
 
 
 def test_of_a_household_the_first_by_priority_who_may_anything_speaks() -> None:

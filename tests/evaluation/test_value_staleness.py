@@ -9,10 +9,10 @@ import pytest
 
 from rapport.contracts.params import Params, parse_params
 from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import Incumbent
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policy_value import difference
 from rapport.evaluation.value_staleness import champion_staleness, value_staleness
+from rapport.evaluation.views import Incumbent
 from rapport.models.bundle import Bundle
 from rapport.models.churn import ChurnModel
 from rapport.models.encoding import Encoding

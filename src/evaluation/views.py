@@ -1,4 +1,4 @@
-"""What a finished bundle, the champion's or our own, expects of the logged decisions, under today's rules and costs."""
+"""What finished bundles, the champion's or our own, expect of the logged decisions, under today's rules and costs."""
 
 from dataclasses import dataclass
 

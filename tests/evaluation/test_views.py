@@ -9,8 +9,8 @@ import pytest
 from rapport.contracts.errors import InputError
 from rapport.contracts.params import Params, parse_params
 from rapport.evaluation.held import Held
-from rapport.evaluation.incumbent import incumbent, is_refresh, not_learned_from, view_of
 from rapport.evaluation.log import LoggedDecisions
+from rapport.evaluation.views import incumbent, is_refresh, not_learned_from, view_of
 from rapport.models.bundle import Predictions
 from rapport.policy.limits import Constraints
 
