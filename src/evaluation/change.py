@@ -1,6 +1,8 @@
 """What has changed beside the features: the scores that decide, and the outcomes.
 
-Drift is the population stability index of `drift`, with the noise it stays below in 95 of 100 samples without any.
+Drift is the population stability index of `drift`, with the noise it stays below in 95 of 100 samples without any. One
+model scores both sides, or its difference from another would pass for drift (decision 0038). Risk is scored by trees
+that know nobody of either side, since churn's learn their rows by heart; gain by the bundle, whose effects are shrunk.
 """
 
 from collections.abc import Mapping
@@ -10,37 +12,64 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..contracts.draws import clusters
+from ..contracts.draws import clusters, folds_by_id
 from ..models.bundle import Bundle
+from ..models.churn_rows import under_control
 from ..models.scores import FloatArray, IntArray
 from ..policy.decide import make_offer
 from .drift import independent_rows, index_and_noise, number_bins
 from .estimate import cluster_codes, clustered_mean
 from .gain_scorecard import best_arms
-from .held import Held
+from .other_people import scored_by_others
+from .views import View
 
-SCORED = 20_000  # people of today whose scores are compared with those of training
+SCORED = 20_000  # people of today whose scores are compared with those of earlier
 
 
-def score_drift(bundle: Bundle, risks: pd.DataFrame, held: Held | None, population: pd.DataFrame) -> dict[str, Any]:
-    """Return the drift of churn risk, and of the best arm's gain, between held-out rows and people of today.
+def risk_drift(bundle: Bundle, snapshots: pd.DataFrame, population: pd.DataFrame) -> dict[str, float] | None:
+    """Return the drift of churn risk from the latest snapshot to today, by trees of other stakeholders' snapshots.
+
+    Args:
+        bundle: that decides; its encoding, and how its trees were grown.
+        snapshots: features and outcomes of everyone, whatever they received.
+        population: feature table of today; those opted out do not count. None where nobody is left.
+    """
+    today = _reachable(population, bundle)
+    if today.empty:
+        return None
+    latest = (snapshots["as_of"] == snapshots["as_of"].max()).to_numpy(dtype=bool)
+    new, training = np.ones(len(today), dtype=bool), bundle.training
+    X = np.vstack([bundle.encoding.matrix(each) for each in (snapshots, today)])
+    churned = np.append(snapshots["churned"].to_numpy(dtype=bool), ~new)
+    learnt = np.append(under_control(snapshots).to_numpy(dtype=bool), ~new)
+    earlier, now = (clusters(each, bundle.params.decision.one_per) for each in (snapshots, today))
+    fold = folds_by_id(pd.concat([earlier, now]), training.learner.folds, training.seed)
+    score = scored_by_others(X, churned, learnt, np.append(latest, new), fold, training)
+    split = int(latest.sum())
+    return number_drift(score[:split], score[split:], independent_rows(earlier[latest]))
+
+
+def gain_drift(bundle: Bundle, whole: View, cluster: IntArray, population: pd.DataFrame) -> dict[str, float] | None:
+    """Return the drift of the best arm's gain from the logged decisions to today.
 
     Args:
         bundle: that decides.
-        risks: held out: churn_risk, and cluster as in `clusters`, n rows.
-        held: out-of-fold decisions; None without any.
-        population: feature table of today; those opted out do not count. Nobody left: nothing is told.
+        whole: what it expects of the decisions.
+        cluster: of each decision, shape (n,).
+        population: as in `risk_drift`.
     """
+    today = _reachable(population, bundle)
+    if today.empty:
+        return None
+    offer = make_offer(today, bundle.predict(today), bundle.params)
+    before, now = (best_arms(each.worth)[1] for each in (whole, offer))
+    return number_drift(before, now, independent_rows(pd.Series(cluster)))
+
+
+def _reachable(population: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return those who may be contacted, no more than SCORED of them."""
     reachable = population[~population["opted_out"]]
-    some = reachable.sample(min(len(reachable), SCORED), random_state=bundle.params.seed).sort_index()
-    if some.empty:
-        return {}
-    predicted, churn_risk = bundle.predict(some), risks["churn_risk"].to_numpy(dtype=np.float64)
-    scores = {"churn_risk": number_drift(churn_risk, predicted.churn_risk, independent_rows(risks["cluster"]))}
-    if held is not None:
-        offer, independent = make_offer(some, predicted, bundle.params), independent_rows(pd.Series(held.log.cluster))
-        scores["best_gain"] = number_drift(best_arms(held.worth)[1], best_arms(offer.worth)[1], independent)
-    return scores
+    return reachable.sample(min(len(reachable), SCORED), random_state=bundle.params.seed).sort_index()
 
 
 def number_drift(before: FloatArray, now: FloatArray, independent: float) -> dict[str, float]:

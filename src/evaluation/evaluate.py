@@ -11,7 +11,7 @@ from ..contracts.draws import clusters
 from ..contracts.params import Params
 from ..models.bundle import Bundle
 from ..models.churn_rows import under_control
-from .change import outcome_change, score_drift
+from .change import gain_drift, outcome_change, risk_drift
 from .churn_slices import churn_slices, curve_scorecard, slice_columns
 from .gain_scorecard import gain_scorecard, group_scorecard
 from .groups import attribute_groups
@@ -22,7 +22,7 @@ from .proxies import proxies
 from .scorecard import churn_scorecard
 from .staleness import staleness
 from .value_staleness import champion_staleness, value_staleness
-from .views import Incumbent, incumbent, view_of
+from .views import Incumbent, View, incumbent, view_of
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,24 @@ class TrainedRun:
 
 def evaluate(run: TrainedRun) -> dict[str, Any]:
     """Return the documents `metrics`, `groups` and `change`, JSON-ready."""
-    held, rival, people = None, None, len(run.population)
+    judged, people = None, len(run.population)
     if not run.uplift.empty:
         held = held_out(run.uplift, run.decisions, run.params, people)
         rival = None if run.champion is None else incumbent(run.champion, run.decisions, held, run.params, people)
-    return {"metrics": _metrics(run, held, rival), "groups": _groups(run, held), "change": _change(run, held, rival)}
+        judged = _Judged(held, view_of(run.bundle, run.decisions, held, run.params), rival)
+    return {"metrics": _metrics(run, judged), "groups": _groups(run, judged), "change": _change(run, judged)}
 
 
-def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Judged:
+    """The logged decisions out of fold, what the model of all of them expects, and the champion's view, if any."""
+
+    held: Held
+    whole: View
+    rival: Incumbent | None
+
+
+def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
     """Return the quality of churn risk, and of the policy or else the pilot that would let one be learned."""
     parts = slice_columns(run.churn["stakeholder_id"], run.churn["as_of"], run.people, run.params)
     rows, curve = (each.assign(cluster=_clusters(each["stakeholder_id"], run)) for each in (run.churn, run.curve))
@@ -71,11 +81,10 @@ def _metrics(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dic
         "curve": curve_scorecard(curve, run.params),
         "slices": churn_slices(rows, parts, run.params),
     }
-    if held is None:
+    if judged is None:
         return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
-    whole = view_of(run.bundle, run.decisions, held, run.params)
-    scores = policy_scorecard(held, run.params.interventions.names, whole, rival)
-    gains = gain_scorecard(held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
+    scores = policy_scorecard(judged.held, run.params.interventions.names, judged.whole, judged.rival)
+    gains = gain_scorecard(judged.held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
     return {"churn": churn, "uplift": {**scores, "gains": gains}}
 
 
@@ -85,27 +94,29 @@ def _clusters(ids: pd.Series, run: TrainedRun) -> NDArray[np.object_]:
     return everyone.set_axis(run.people["stakeholder_id"]).loc[ids].to_numpy(dtype=object)
 
 
-def _groups(run: TrainedRun, held: Held | None) -> dict[str, Any]:
+def _groups(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
     """Return the policy by kind, segment and audited attributes, and what stands in for the latter."""
-    if held is None:
+    if judged is None:
         return {"slices": {}, "proxies": {}}
     ids = run.decisions["stakeholder_id"]
     attributes = attribute_groups(ids, run.people, run.params)
     audited = attributes[[name for name in run.params.features.audit_only if name in attributes]]
     found = proxies(run.bundle, run.decisions, audited, run.params.evaluation.bootstrap)
-    return {"slices": group_scorecard(held, attributes, run.params.interventions.names), "proxies": found}
+    return {"slices": group_scorecard(judged.held, attributes, run.params.interventions.names), "proxies": found}
 
 
-def _change(run: TrainedRun, held: Held | None, rival: Incumbent | None) -> dict[str, Any]:
+def _change(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
     """Return drift of scores and outcomes, and how churn risk and policies age."""
     bundle, untouched = run.bundle, run.snapshots[under_control(run.snapshots)].reset_index(drop=True)
-    risks, people = run.churn.assign(cluster=_clusters(run.churn["stakeholder_id"], run)), len(run.population)
+    scores = {"churn_risk": risk_drift(bundle, run.snapshots, run.population)}
     policies: dict[str, Any] = {"learned": [], "champion": []}
-    if held is not None:
+    if judged is not None:
+        held, people = judged.held, len(run.population)
+        scores["best_gain"] = gain_drift(bundle, judged.whole, held.log.cluster, run.population)
         policies = {"learned": value_staleness(held, run.decisions, bundle, people),
-                    "champion": champion_staleness(held, rival, run.decisions, run.params, people)}  # fmt: skip
+                    "champion": champion_staleness(held, judged.rival, run.decisions, run.params, people)}  # fmt: skip
     return {
-        "scores": score_drift(bundle, risks, held, run.population),
+        "scores": {name: found for name, found in scores.items() if found is not None},
         # Of everyone: who is left alone is chosen by policies, and would seem to have changed with them.
         "outcomes": outcome_change(run.snapshots, bundle.params.decision.one_per),
         "staleness": staleness(bundle.encoding.matrix(untouched), untouched, bundle.training, bundle.params),

@@ -133,8 +133,8 @@ def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Tab
                 for name, each in moved.items()]  # fmt: skip
         yield Table(
             "Drift of scores and outcomes",
-            "Scores of today against those of held-out rows, outcomes of the latest "
-            "instant against earlier ones: population stability index.",
+            "Scores of today, churn risk against the latest snapshot's and gain against the logged decisions', one "
+            "model on both; outcomes of the latest instant against earlier ones: population stability index.",
             ("what", "PSI", "noise", "drift"),
             rows,
         )
