@@ -11,7 +11,7 @@ import typer
 from .contracts.errors import ArtifactError
 from .features.declare import Feature
 from .report.catalogue import like, print_catalogue
-from .report.summary import new_console
+from .report.terminal import new_console
 from .store.console import new_app, run
 from .store.documents import read_json, to_json
 from .store.project import FEATURES

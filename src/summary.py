@@ -11,7 +11,8 @@ from .contracts.params import Params
 from .evaluation.pilot import pilot_message
 from .report.assigned import tally
 from .report.findings import total_sentence
-from .report.summary import Summary, new_console, print_summary, registry_lines
+from .report.summary import Summary, print_summary, registry_lines
+from .report.terminal import new_console
 from .report.verdict import checked_verdict, sentences
 from .store.console import new_app, run
 from .store.documents import read_json

@@ -16,10 +16,11 @@ from markupsafe import Markup
 from ..contracts.params import Params
 from . import formats
 from .assigned import ArmTally, meaning, reason_parts, tally
+from .cautions import cautions
 from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
-from .findings import PER, PolicyRow, cautions, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
+from .findings import PER, PolicyRow, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 from .judged import Table
 from .kpis import KpiPage
 from .rules import limit_rows, plan_sentence, rule_rows

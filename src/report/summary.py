@@ -3,25 +3,22 @@
 Texts from the data go in as `Text`, so that nothing in them is taken for markup.
 """
 
-import io
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
-from .findings import ChurnBaseline, cautions, churn_baselines, headline, policy_rows, strongest_rival
+from .cautions import cautions
+from .findings import ChurnBaseline, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
 from .rules import limit_rows, plan_sentence, rule_rows
+from .terminal import heading, new_table, show
 from .verdict import sentences
-
-LEAST_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -55,43 +52,32 @@ class Summary:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the summary; plain text where the console is no terminal."""
-    for part in _parts(summary):
-        unbroken = isinstance(part, Text) and not console.is_terminal
-        console.print(part, markup=False, highlight=False, emoji=False, soft_wrap=unbroken)
-
-
-def new_console() -> Console:
-    """Return a console on standard output, at least LEAST_WIDTH columns wide; what it cannot encode becomes `?`."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    console = Console(highlight=False, markup=False, emoji=False)
-    console.width = max(console.width, LEAST_WIDTH)
-    return console
+    show(_parts(summary), console)
 
 
 def _parts(summary: Summary) -> list[RenderableType]:
     params, uplift = summary.params, summary.metrics.get("uplift")
     clock = params.clock
     parts: list[RenderableType] = [
-        _heading(f"Iteration {clock.iteration}, as of {clock.as_of:%Y-%m-%d}, outcomes over {clock.horizon_days} days"),
+        heading(f"Iteration {clock.iteration}, as of {clock.as_of:%Y-%m-%d}, outcomes over {clock.horizon_days} days"),
         *_churn(summary.metrics["churn"]),
     ]
     if uplift is None:
-        parts += [_heading("Value of the policy"), Text(f"{summary.pilot}.")]
+        parts += [heading("Value of the policy"), Text(f"{summary.pilot}.")]
     else:
         parts += [
-            _heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),
+            heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),
             *_policies(uplift, params),
         ]
         parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
-    parts += [_heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
-    parts += [_heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
+    parts += [heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
+    parts += [heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
     parts += [Text(summary.total)] if summary.total else []
     parts += [*_rules(summary.account)]
     parts += [Text(f"Keep in mind: {each}") for each in cautions(summary.metrics)]
     heads = ["model", *[""] * (len(summary.model) - 1)]
     models = (Text(f"{head:<8}{line}") for head, line in zip(heads, summary.model, strict=True))
-    return [*parts, _heading("Where things are"), Text(f"report  {summary.report}"), *models]
+    return [*parts, heading("Where things are"), Text(f"report  {summary.report}"), *models]
 
 
 def registry_lines(model: str, version: str | None, aliases: Mapping[str, str]) -> list[str]:
@@ -102,10 +88,6 @@ def registry_lines(model: str, version: str | None, aliases: Mapping[str, str]) 
     """
     mine = f"models:/{model}/{version}" if version else "not published"
     return [mine, *(f"models:/{model}@{alias} is version {number}" for alias, number in aliases.items())]
-
-
-def _heading(text: str) -> Text:
-    return Text(f"\n{text}", style="bold")
 
 
 def _churn(churn: Mapping[str, Any]) -> list[Text]:
@@ -126,7 +108,7 @@ def _baseline(row: ChurnBaseline) -> str:
 
 def _policies(uplift: Mapping[str, Any], params: Params) -> list[RenderableType]:
     notes = []
-    table = _table("policy", "value", "95 % interval", "ahead of it", "95 % interval", "treated", "cost")
+    table = new_table("policy", "value", "95 % interval", "ahead of it", "95 % interval", "treated", "cost")
     for row in policy_rows(uplift, params.interventions.control, params.decision.policy):
         ahead = ("", "") if row.ours else (money(row.ahead["value"]), interval(row.ahead))
         cells = [money(row.value["value"]), interval(row.value), *ahead, percent(row.treated), money(row.cost)]
@@ -139,7 +121,7 @@ def _policies(uplift: Mapping[str, Any], params: Params) -> list[RenderableType]
 
 
 def _arms(tallies: Sequence[ArmTally]) -> Table:
-    table = _table("arm", "stakeholders", "share", "spend", "mean expected gain")
+    table = new_table("arm", "stakeholders", "share", "spend", "mean expected gain")
     everyone = sum(each.count for each in tallies)
     for each in tallies:
         share = percent(each.count / everyone if everyone else None)
@@ -155,20 +137,13 @@ def _reasons(tallies: Sequence[ArmTally]) -> Text:
 
 def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
     """Return what the rules forbid, and, where there are limits, these and how good the plan under them is."""
-    forbidding = [Text(f"{row.key} forbids {row.pairs} arms to {row.stakeholders} stakeholders")
+    pairs = "pairs of stakeholder and arm"
+    forbidding = [Text(f"{row.key} forbids {row.pairs} {pairs}, of {row.stakeholders} stakeholders")
                   for row in rule_rows(account)]  # fmt: skip
     rows = limit_rows(account)
     if not rows:
         return [*forbidding]
-    table = _table("limit", "allowed", "used", "one unit of slack is worth")
+    table = new_table("limit", "allowed", "used", "one unit of slack is worth")
     for row in rows:
         table.add_row(Text(row.name), row.allowed, row.used, row.price, style="bold" if row.binding else None)
     return [*forbidding, table, Text(plan_sentence(account))]
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

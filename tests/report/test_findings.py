@@ -2,7 +2,8 @@
 
 import pytest
 
-from rapport.report.findings import cautions, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
+from rapport.report.cautions import cautions
+from rapport.report.findings import churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,18 @@ def test_cautions_speak_only_when_something_stands_out(metrics):
     assert "worth 3 of its 100 decisions" in found[2]
 
 
+@pytest.mark.parametrize(("low", "high", "how"), [(0.4, 0.95, "more"), (1.1, 1.6, "less")])
+def test_gains_predicted_too_far_apart_or_not_far_enough_are_a_caution(metrics, low, high, how):
+    metrics["uplift"]["gains"]["slope"] = {"value": 0.66, "low": low, "high": high}
+    assert cautions(metrics) == [
+        f"Predicted gains differ {how} between stakeholders than what comes of them: their slope is "
+        f"0.66 (95 % interval: {low:.2f} to {high:.2f}), where 1 is right."
+    ]
+    for silent in ({"low": 0.9, "high": 1.1}, {"low": None, "high": None}):
+        metrics["uplift"]["gains"]["slope"] |= silent
+        assert cautions(metrics) == []
+
+
 def test_arms_and_rows_that_the_log_cannot_speak_of_are_named(metrics):
     metrics["uplift"]["arms"]["new_mail"] = {"decisions": 12, "known": False}
     metrics["uplift"]["propensity"]["without_overlap"] = 7
@@ -96,10 +109,13 @@ def test_a_churn_model_that_does_not_beat_a_baseline_is_said_to(metrics, low):
     told = f"logistic regression (AUC ahead by 0.0050, 95 % interval: {low:.4f} to 0.0200)"
     assert cautions(metrics) == [f"Churn risk is not shown to rank better than {told}."]
     baselines["best_single_feature"]["ours_minus_this"] |= {"value": -0.04, "low": -0.06, "high": -0.02}
+    worse = "best single feature (AUC ahead by -0.0400, 95 % interval: -0.0600 to -0.0200)"
     assert cautions(metrics) == [
-        "Churn risk is not shown to rank better than best single feature (AUC ahead by -0.0400, 95 % interval: "
-        f"-0.0600 to -0.0200) or {told}."
-    ]
+        f"Churn risk ranks worse than {worse}.", f"Churn risk is not shown to rank better than {told}."
+    ]  # fmt: skip
+    baselines["logistic_regression"]["ours_minus_this"] |= {"low": -0.03, "high": -0.01}
+    (told,) = cautions(metrics)
+    assert told.startswith(f"Churn risk ranks worse than {worse} or logistic regression (")
 
 
 def test_an_undefined_difference_to_a_baseline_is_no_verdict(metrics):

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from rapport.report.assigned import tally
-from rapport.report.summary import LEAST_WIDTH, Summary, new_console, print_summary, registry_lines
+from rapport.report.summary import Summary, print_summary, registry_lines
+from rapport.report.terminal import LEAST_WIDTH, new_console
 
 VERDICT = {"outcome": "no_policy", "promoted": True, "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}}
 
@@ -43,7 +44,7 @@ def test_it_tells_the_run(summary):
         "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00",
         "random – – – – 60.0 % 7.00",
         "call 2 33.3 % 20.00 2.00",
-        "interventions.arms.call.where forbids 3 arms to 3 stakeholders",
+        "interventions.arms.call.where forbids 3 pairs of stakeholder and arm, of 3 stakeholders",
         "decision.budget at most 25.00 23.00 1.25",
         "The plan, draws aside, is worth 9.00; none under the limits is worth more than 10.00 (gap 10.000 %).",
         "mail 1 16.7 % 3.00 –",
