@@ -9,6 +9,7 @@ from .contracts.tables import conform
 from .policy.account import account_of
 from .policy.at_risk import value_at_risk
 from .policy.decide import assignments_of
+from .report.rules import exploration_sentence, plan_sentence
 from .serving.decisions import decided
 from .store.bundle import read_bundle
 from .store.console import new_app, run, say
@@ -33,13 +34,14 @@ def main() -> None:
     write_frame(RISK, at_risk)
     counts = assignments["intervention"].value_counts()
     say(", ".join(f"{name} {count:,}" for name, count in counts.items()))
-    plan = account["plan"]
-    say(f"plan, draws aside, {plan['value']:,.0f}; its bound {plan['bound']:,.0f}: gap {plan['gap']:.3%}")
+    say(plan_sentence(account))
     for limit in account["limits"]:
         if limit["binding"]:
             say(f"{limit['name']} binds: relaxed by one unit it would gain {limit['price']:.4g}")
     for name in account["empty"]:
         say(f"warning: {name} limits nothing: no stakeholder is of its value or condition")
+    if explored := exploration_sentence(account["exploration"]):
+        say(explored)
     say(f"value at risk {at_risk['value_at_risk'].sum():,.0f}, money")
 
 

@@ -15,6 +15,7 @@ VALUE_BOUND = 1e12  # an event's value beyond this is a mistake, and exact sums 
 REASONS = (
     "best_gain",
     "no_gain",
+    "unknown_gain",
     "budget",
     "capacity",
     "quota",

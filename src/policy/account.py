@@ -17,8 +17,8 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         stakeholders; rules: key, reason, `pairs` of stakeholder and arm it forbids, of these `alone` that no other rule
         does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned (of rates: by
         the probabilities), `planned` and `allowed` before the draws, `price` (money of gain per unit) and whether it is
-        `binding`; spend: expected money by arm; plan: its value, bound and gap; exploration and holdout: share asked
-        for and found.
+        `binding`; spend: expected money by arm; plan: its value, bound and gap, None where no gain is known;
+        exploration (`Exploration.account`) and holdout: share asked for and found.
     """
     n = len(decided.arm)
     times = np.stack([rule.forbids for rule in decided.offer.rules]).sum(axis=0)
@@ -27,18 +27,23 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         for limit, use in zip(decided.constraints.limits, decided.plan.uses, strict=True)
     ]
     paid = decided.offer.cost[np.arange(n), decided.arm]
-    missed = max(decided.plan.bound - decided.plan.value, 0.0)
     return {
         "stakeholders": n,
         "rules": [_rule(rule, times) for rule in decided.offer.rules],
         "limits": limits,
         "spend": {name: float(paid[decided.arm == at].sum()) for at, name in enumerate(params.interventions.names)},
-        "plan": {"value": float(decided.plan.value), "bound": float(decided.plan.bound),
-                 "gap": missed / max(abs(decided.plan.bound), 1e-12)},
-        "exploration": {"asked": params.decision.exploration, "found": decided.exploration.share},
+        "plan": _plan(decided),
+        "exploration": decided.exploration.account(params.decision.exploration),
         "empty": decided.constraints.empty(),
         "holdout": {"asked": params.decision.holdout, "found": float(decided.held.mean()) if n else 0.0},
     }  # fmt: skip
+
+
+def _plan(decided: Decided) -> dict[str, float | None]:
+    if not decided.offer.known:
+        return {"value": None, "bound": None, "gap": None}
+    value, bound = float(decided.plan.value), float(decided.plan.bound)
+    return {"value": value, "bound": bound, "gap": max(bound - value, 0.0) / max(abs(bound), 1e-12)}
 
 
 def _rule(rule: Rule, times: np.ndarray) -> dict[str, Any]:

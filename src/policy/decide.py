@@ -54,6 +54,12 @@ class Offer:
     may: Flags
     today: Flags
 
+    @property
+    def known(self) -> bool:
+        """Whether the gain of some arm that someone may receive is known, if anybody may receive any."""
+        gains = self.gain[:, 1:][self.may[:, 1:]]
+        return not len(gains) or bool(np.isfinite(gains).any())
+
 
 @dataclass(frozen=True)
 class Decided:

@@ -32,17 +32,26 @@ class Exploration:
         probability: of exploring each arm, shape (n, arms).
         use: what all draws together can use of each limit at most, shape (limits,); 0 for quotas and rates.
         open: who had something to draw, shape (n,).
+        too_few: who of them stands in a stratum too small for the share to make a whole person of, shape (n,).
+        no_room: draws that limits left no room for.
     """
 
     arm: NDArray[np.int64]
     probability: Floats
     use: Floats
     open: Flags
+    too_few: Flags
+    no_room: int
 
     @property
     def share(self) -> float:
         """The share that explores of those who had something to draw."""
         return float((self.arm >= 0).sum() / max(int(self.open.sum()), 1))
+
+    def account(self, asked: float) -> dict[str, float | int]:
+        """Return the share asked for and found, of how many people, and what takes off it, JSON-ready."""
+        return {"asked": asked, "found": self.share, "open": int(self.open.sum()), "too_few": int(self.too_few.sum()),
+                "no_room": self.no_room}  # fmt: skip
 
 
 def in_holdout(ids: pd.Series, share: float) -> Flags:
@@ -89,19 +98,25 @@ def explore(allowed: Flags, ids: pd.Series, cost: Floats, constraints: Constrain
     groups = sorted({limit.group for limit in constraints.limits if limit.upper and limit.group is not None})
     first, stratum = _strata(allowed[members], [constraints.groups[name][members] for name in groups])
     sizes = np.bincount(stratum, minlength=len(first))
-    slots, use = _slots(allowed[members], members[first], cost[members], stratum, constraints, share)
+    total = np.floor(share * sizes + 1e-9).astype(np.int64)
+    wanted, dearest = _dealt(total, allowed[members[first]]), np.zeros((len(first), allowed.shape[1]))
+    np.maximum.at(dearest, stratum, np.where(allowed[members], np.maximum(cost[members], 0.0), 0.0))
+    slots, use = _slots(wanted, dearest, members[first], constraints, share)
     order = np.lexsort((ids.to_numpy(dtype=str)[members], uniform_by_id(ids, salt)[members], stratum))
     rank = np.empty(len(members), dtype=np.int64)
     rank[order] = np.arange(len(members)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     ends = np.cumsum(slots, axis=1)[stratum]
     mine = (rank[:, None] >= ends).sum(axis=1)
     arm, probability = np.full(len(ids), -1, dtype=np.int64), np.zeros(allowed.shape)
+    too_few = np.zeros(len(ids), dtype=bool)
     arm[members] = np.where(mine < allowed.shape[1], mine, -1)
     probability[members] = slots[stratum] / np.maximum(sizes, 1)[stratum][:, None]
+    too_few[members] = total[stratum] == 0
     silent = np.flatnonzero((speaker >= 0) & (speaker != np.arange(len(ids))))
     arm[silent] = np.where(arm[speaker[silent]] >= 0, 0, -1)
     probability[silent, 0] = probability[speaker[silent]].sum(axis=1)
-    return Exploration(arm, probability, use, speaker >= 0)
+    too_few[silent] = too_few[speaker[silent]]
+    return Exploration(arm, probability, use, speaker >= 0, too_few, int(wanted.sum()) - int(slots.sum()))
 
 
 def _speakers(drawable: Flags, ids: pd.Series, household: Integers | None) -> Integers:
@@ -152,27 +167,21 @@ def _thinned(slots: Floats, need: Floats, room: float) -> Floats:
     return thinned
 
 
-def _slots(allowed: Flags, first: Integers, cost: Floats, stratum: Integers, constraints: Constraints,
+def _slots(wanted: Floats, dearest: Floats, first: Integers, constraints: Constraints,
            share: float) -> tuple[NDArray[np.int64], Floats]:  # fmt: skip
     """Return how many of each stratum explore each arm, shape (strata, arms), and the limits' use.
 
     Args:
-        allowed, cost: of those who draw, shape (m, arms).
+        wanted: how many would without limits, shape (strata, arms).
+        dearest: the highest cost of each arm among those who may draw it, money, same shape.
         first: a row of each stratum, as a position among all rows, shape (strata,).
-        stratum: shape (m,).
         constraints: of all rows.
-        share: of people and of each limit.
+        share: of each limit.
     """
-    shape = (len(first), allowed.shape[1])
-    pattern, dearest = np.zeros(shape, dtype=bool), np.zeros(shape)
-    pattern[stratum] = allowed
-    np.maximum.at(dearest, stratum, np.where(allowed, np.maximum(cost, 0.0), 0.0))
-    sizes = np.bincount(stratum, minlength=len(first))
-    slots = _dealt(np.floor(share * sizes + 1e-9).astype(np.int64), pattern)
-    needs = []
+    slots, needs = wanted, []
     for limit in constraints.limits:
         weight = limit.weight if limit.group is None else limit.weight[constraints.groups[limit.group][first]]
-        needs.append(np.maximum(weight, 0.0) * (dearest if limit.of_cost else np.ones(shape)))
+        needs.append(np.maximum(weight, 0.0) * (dearest if limit.of_cost else np.ones(wanted.shape)))
     for limit, need in zip(constraints.limits, needs, strict=True):
         if limit.upper:
             slots = _thinned(slots, need, share * limit.bound)

@@ -40,6 +40,8 @@ def reasons_of_rules(gain: Floats, today: NDArray[np.bool_], may: NDArray[np.boo
                      planned: Integers) -> Texts:  # fmt: skip
     """Return the rule that decided, shape (n,), the first of several; "" where no rule kept the best arm away.
 
+    It is `unknown_gain` where the control is planned and no gain of an arm that they may receive is known.
+
     Args:
         gain: what arms are compared by, money, shape (n, arms).
         today, may: arms allowed today, and at all, same shape.
@@ -51,6 +53,7 @@ def reasons_of_rules(gain: Floats, today: NDArray[np.bool_], may: NDArray[np.boo
     kept = np.flatnonzero((planned == now) & (now != best))
     for rule in reversed(rules):
         reason[kept[rule.forbids[kept, best[kept]]]] = rule.reason
+    reason[(planned == 0) & ~(may & ~np.isnan(gain))[:, 1:].any(axis=1)] = "unknown_gain"
     reason[~may[:, 1:].any(axis=1)] = "not_eligible"
     return reason
 

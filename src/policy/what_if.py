@@ -35,22 +35,25 @@ class Step:
         value: of the key.
         now: whether it is the value in params.
         gain: expected, of all assignments together, money; arms of unknown gain, which are only explored, left out.
+            None where no gain is known.
         error: what its standard error is at most, whichever way the errors of stakeholders go together; money.
         spend: expected cost, money.
         given: stakeholders by arm, the control included.
-        price: money of gain per further unit that is planned with; None where the key is no limit.
+        price: money of gain per further unit that is planned with; None where the key is no limit, or no gain is known.
         binding: the other limits that bind, with their prices.
+        exploration: `Exploration.account`; empty where nothing can be decided.
         conflict: why nothing can be decided, as where limits contradict each other; numbers are then 0.
     """
 
     value: float
     now: bool
-    gain: float = 0.0
+    gain: float | None = 0.0
     error: float = 0.0
     spend: float = 0.0
     given: Mapping[str, int] = field(default_factory=dict)
     price: float | None = None
     binding: Mapping[str, float] = field(default_factory=dict)
+    exploration: Mapping[str, float | int] = field(default_factory=dict)
     conflict: str = ""
 
     @property
@@ -59,8 +62,10 @@ class Step:
         return sum(list(self.given.values())[1:])
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the gain, at its widest."""
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the gain, at its widest; None where that is not known."""
+        if self.gain is None:
+            return None
         return self.gain - Z95 * self.error, self.gain + Z95 * self.error
 
     def as_dict(self) -> dict[str, Any]:
@@ -186,17 +191,18 @@ def _grid(bundle: Bundle, table: pd.DataFrame, predictions: Predictions, key: st
 def _step(decided: Decided, params: Params, key: str, value: float, now: bool) -> Step:
     rows = np.arange(len(decided.arm))
     gain, error = (np.nan_to_num(matrix[rows, decided.arm]) for matrix in (decided.offer.gain, decided.offer.error))
-    names = params.interventions.names
+    names, known = params.interventions.names, decided.offer.known
     counts = np.bincount(decided.arm, minlength=len(names))
     return Step(
         value=value,
         now=now,
-        gain=float(gain.sum()),
+        gain=float(gain.sum()) if known else None,
         error=float(error.sum()),
         spend=float(decided.offer.cost[rows, decided.arm].sum()),
         given={name: int(count) for name, count in zip(names, counts, strict=True)},
-        price=_price(decided, key),
+        price=_price(decided, key) if known else None,
         binding={use.name: _of_one_more(use) for use in decided.plan.uses if use.price > 0 and use.name != key},
+        exploration=decided.exploration.account(params.decision.exploration),
     )
 
 

@@ -26,6 +26,7 @@ MEANING_OF_REASON = {
     "exclusion": "a better arm must not follow another one so soon",
     "contact_limit": "has been contacted often enough lately",
     "refusal": "turned a contact down lately",
+    "unknown_gain": "of no arm is the gain known yet",
 }
 
 

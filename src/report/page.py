@@ -23,7 +23,7 @@ from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
 from .findings import PER, PolicyRow, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
 from .judged import Table
 from .kpis import KpiPage
-from .rules import limit_rows, plan_sentence, rule_rows
+from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
 from .verdict import VerdictPage
 from .what_if import PlanPage
 
@@ -112,6 +112,7 @@ def render_page(run: FinishedRun) -> str:
         reasons=reason_parts(tallies),
         limits=limit_rows(run.account),
         plan_worth=plan_sentence(run.account),
+        explored=exploration_sentence(run.account["exploration"]),
         rules=rule_rows(run.account),
         settings=list(settings(run.params)),
         panel=feature_panel(

@@ -1,10 +1,13 @@
 """What the rules did to the assignments, as rows for people; made of rules.json."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .formats import money, number, percent
+
+NEARLY = 0.95  # of the share asked for: whole numbers always take some of it off
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,34 @@ def plan_sentence(account: Mapping[str, Any]) -> str:
     'The plan, draws aside, is worth 1,999.00; none under the limits is worth more than 2,000.00 (gap 0.050 %).'
     """
     plan = account["plan"]
+    if plan["value"] is None:
+        return "No gain is known yet, so what a plan is worth is unknown."
     value, bound, gap = money(plan["value"]), money(plan["bound"]), percent(plan["gap"], 3)
     return f"The plan, draws aside, is worth {value}; none under the limits is worth more than {bound} (gap {gap})."
+
+
+def exploration_sentence(found: Mapping[str, Any]) -> str:
+    """Return how many explore, and why that is less than was asked for where it is; nothing where nobody shall.
+
+    >>> exploration_sentence({"asked": 0.05, "found": 0.02, "open": 900, "too_few": 540, "no_room": 0})
+    'Of the 900 with arms to draw from, 2.0 % explore, where decision.exploration asks for 5.0 %: of each group alike \
+in arms and limits it is a whole number, rounded down; 540 are in groups of fewer than 20, where nobody explores.'
+    """
+    if not found["asked"]:
+        return ""
+    if not found["open"]:
+        return "Nobody explores, since nobody has two arms to draw from."
+    told = f"Of the {number(found['open'])} with arms to draw from, {percent(found['found'])} explore"
+    if found["found"] >= NEARLY * found["asked"]:
+        return f"{told}; decision.exploration asks for {percent(found['asked'])}."
+    why = [f"{told}, where decision.exploration asks for {percent(found['asked'])}: of each group alike in arms and "
+           "limits it is a whole number, rounded down"]  # fmt: skip
+    if found["too_few"]:
+        least = math.ceil(1 / found["asked"] - 1e-9)
+        why.append(f"{number(found['too_few'])} are in groups of fewer than {number(least)}, where nobody explores")
+    if found["no_room"]:
+        why.append(f"limits leave no room for {number(found['no_room'])} more")
+    return f"{'; '.join(why)}."
 
 
 def _amount(limit: Mapping[str, Any], key: str) -> str:

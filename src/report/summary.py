@@ -16,7 +16,7 @@ from .assigned import ArmTally, reasons_in
 from .cautions import cautions
 from .findings import ChurnBaseline, churn_baselines, headline, policy_rows, strongest_rival
 from .formats import interval, money, number, percent, with_interval, words
-from .rules import limit_rows, plan_sentence, rule_rows
+from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
 from .terminal import heading, new_table, show
 from .verdict import sentences
 
@@ -136,11 +136,13 @@ def _reasons(tallies: Sequence[ArmTally]) -> Text:
 
 
 def _rules(account: Mapping[str, Any]) -> list[RenderableType]:
-    """Return what the rules forbid, and, where there are limits, these and how good the plan under them is."""
+    """Return what the rules forbid, how many explore, and, where there are limits, these and what the plan is worth."""
     pairs = "pairs of stakeholder and arm"
     forbidding = [Text(f"{row.key} forbids {row.pairs} {pairs}, of {row.stakeholders} stakeholders")
                   for row in rule_rows(account)]  # fmt: skip
     rows = limit_rows(account)
+    told = exploration_sentence(account["exploration"])
+    forbidding += [Text(told)] if told else []
     if not rows:
         return [*forbidding]
     table = new_table("limit", "allowed", "used", "one unit of slack is worth")

@@ -11,6 +11,7 @@ from rich.text import Text
 from ..policy.what_if import Step
 from .figures import Point, curve
 from .formats import NOTHING, money, number
+from .rules import exploration_sentence
 from .terminal import new_table
 
 
@@ -51,13 +52,13 @@ class PlanPage:
 def plan_page(document: Mapping[str, Any]) -> PlanPage:
     """Return a sweep as the page shows it; `document` is plan.json."""
     steps = [Step(**each) for each in document["steps"]]
-    known = [step for step in steps if not step.conflict]
     points = [
         Point(step.value, step.gain, *step.interval, f"{number(step.value)}: {money(step.gain)}", step.now)
-        for step in known
+        for step in steps
+        if not step.conflict and step.gain is not None and step.interval is not None
     ]
     key = document["key"]
-    figure = curve(points, key, "expected gain, money", f"Expected gain over {key}")
+    figure = curve(points, key, "expected gain, money", f"Expected gain over {key}") if points else Markup()
     return PlanPage(key, [_row(step) for step in steps], worth(key, steps), figure, _arms(steps))
 
 
@@ -73,8 +74,10 @@ def plan_parts(key: str, steps: Sequence[Step], stakeholders: int) -> list[Rende
         counts.add_row(Text(arm), *(row.given.get(arm, NOTHING) for row in rows))
     marked = " (* as params have it)" if any(step.now for step in steps) else ""
     head = Text(f"What {key} would bring for {number(stakeholders)} stakeholders{marked}", style="bold")
-    others = [Text(f"At {row.value}: {row.binding}.") for row in rows if row.binding]
-    return [head, Text(""), table, Text(worth(key, steps)), *others, Text(""), counts]
+    explored = next((step.exploration for step in steps if step.now), steps[-1].exploration)
+    told = exploration_sentence(explored) if explored else ""
+    others = [told, *(f"At {row.value}: {row.binding}." for row in rows if row.binding)]
+    return [head, Text(""), table, Text(worth(key, steps)), *(Text(each) for each in others if each), Text(""), counts]
 
 
 def worth(key: str, steps: Sequence[Step]) -> str:
@@ -83,6 +86,8 @@ def worth(key: str, steps: Sequence[Step]) -> str:
     >>> worth("decision.budget", [Step(0.0, False, price=2.5), Step(10.0, False, gain=20.0, price=0.0)])
     'The first unit of decision.budget would gain 2.50; beyond 10 more is worth nothing.'
     """
+    if all(step.gain is None for step in steps if not step.conflict) and any(not step.conflict for step in steps):
+        return f"No gain is known yet, so what {key} is worth is unknown."
     priced = [step for step in steps if step.price is not None]
     if not priced:
         return f"{key} is no limit, so it has no price."
@@ -103,12 +108,11 @@ def _row(step: Step) -> StepRow:
     if step.conflict:
         nothing = dict.fromkeys(("gain", "interval", "spend", "treated", "price"), NOTHING)
         return StepRow(number(step.value, _digits(step.value)), step.now, binding=step.conflict, given={}, **nothing)
-    low, high = step.interval
     return StepRow(
         value=number(step.value, _digits(step.value)),
         now=step.now,
         gain=money(step.gain),
-        interval=f"{number(low)} to {number(high)}",
+        interval=NOTHING if step.interval is None else " to ".join(number(end) for end in step.interval),
         spend=money(step.spend),
         treated=number(step.treated),
         price=money(step.price),

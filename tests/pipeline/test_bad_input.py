@@ -232,6 +232,6 @@ def test_without_decisions_churn_works_and_a_pilot_is_proposed(
     assert "uplift needs a randomised pilot of" in capsys.readouterr().out
     assert metrics["pilot"]["per_arm"] > 0
     assignments = read_frame(tmp_path / ASSIGNMENTS)
-    assert set(assignments["reason"]) <= {"no_gain", "explore", "holdout", "opted_out"}
+    assert set(assignments["reason"]) <= {"unknown_gain", "explore", "holdout", "opted_out"}
     assert assignments["churn_risk"].between(0, 1).all()
     assert (assignments["reason"] == "explore").any()

@@ -365,7 +365,7 @@ def test_all_opted_out_all_unknown_one_arm_and_one_stakeholder() -> None:
     out = decide(told(randomised), people(5, opted_out=True))
     assert set(zip(out["intervention"], out["reason"], out["propensity"], strict=True)) == {("none", "opted_out", 1.0)}
     unknown = decide(told(CALM), people(5, effect_call=np.nan, effect_mail=np.nan))
-    assert set(zip(unknown["intervention"], unknown["reason"], strict=True)) == {("none", "no_gain")}
+    assert set(zip(unknown["intervention"], unknown["reason"], strict=True)) == {("none", "unknown_gain")}
     alone = decide(told({**CALM, "budget": 5.0, "one_per": "home"}), people(1, home="a"))
     assert alone[["intervention", "reason", "propensity"]].to_numpy().tolist() == [["mail", "budget", 1.0]]
     only = told(CALM, call={"capacity": 3}, mail={"capacity": 0})

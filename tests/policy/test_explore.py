@@ -87,6 +87,24 @@ def test_a_stratum_too_small_explores_nothing() -> None:
         assert result.probability.sum() == pytest.approx(number)
 
 
+def test_what_takes_off_the_share_is_told() -> None:
+    """Of 29 with arms 9 are too few alike for a share of 0.1; of 20 two draw, but a capacity of 9 has room for one."""
+    may = np.array([(True, True, False)] * 20 + [(False, True, True)] * 9 + [(True, False, False)] * 5)
+    told = {"asked": 0.1, "found": 2 / 29, "open": 29, "too_few": 9, "no_room": 0}
+    free, bound = (Constraints((at_most("calls", most, [0, 1, 0]),)) for most in (10, 9))
+    result = explore(may, ids(34), np.zeros((34, 3)), free, 0.1, "explore")
+    assert result.too_few.tolist() == [False] * 20 + [True] * 9 + [False] * 5
+    assert result.account(0.1) == told
+    result = explore(may, ids(34), np.zeros((34, 3)), bound, 0.1, "explore")
+    assert result.account(0.1) == told | {"found": 1 / 29, "no_room": 1}
+
+
+def test_a_household_stands_among_as_many_as_who_speaks_for_it() -> None:
+    homes = Constraints(household=np.arange(40) // 4)
+    result = explore(allowed(40, (True, True, True)), ids(40), np.zeros((40, 3)), homes, 0.05, "explore")
+    assert result.account(0.05) == {"asked": 0.05, "found": 0.0, "open": 40, "too_few": 40, "no_room": 0}
+
+
 def test_limits_are_used_up_by_many_small_strata() -> None:
     """Twenty strata of twenty people draw one each of two arms; a capacity leaves room for five of the ten calls."""
     groups = {"team": np.repeat(np.arange(20), 20)}

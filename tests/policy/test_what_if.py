@@ -129,12 +129,16 @@ def test_a_missing_column_is_an_error_and_no_table_of_conflicts() -> None:
         list(sweep(told(CALM, call={"cost": "price"}), people(4), "decision.budget", [1.0, 2.0]))
 
 
-def test_without_known_gains_there_is_nothing_to_gain() -> None:
-    table = people(30, effect_call=np.nan, effect_mail=np.nan)
-    assert [step.gain for step in sweep(told(CALM), table, "decision.budget")] == [0.0]
-    explored = list(sweep(told({"holdout": 0.0, "exploration": 0.3}), table, "decision.budget"))
-    assert {step.gain for step in explored} == {0.0}
-    assert explored[-1].treated == 6
+def test_without_known_gains_neither_the_gain_nor_a_price_is_known() -> None:
+    nothing = people(9, effect_call=np.nan, effect_mail=np.nan)
+    found = list(sweep(told({**CALM, "exploration": 0.5}), nothing, "decision.budget", [0.0, 50.0]))
+    assert [(step.gain, step.price, step.interval, step.binding) for step in found] == [(None, None, None, {})] * 2
+    assert found[1].exploration == {"asked": 0.5, "found": 4 / 9, "open": 9, "too_few": 0, "no_room": 0}
+    assert found[1].treated > 0
+    assert Step(**found[1].as_dict()) == found[1]
+    assert [step.gain for step in sweep(told(CALM), nothing, "decision.budget")] == [None]
+    closed = list(sweep(told(CALM), people(9, opted_out=True), "decision.budget", [50.0]))
+    assert (closed[0].gain, closed[0].price) == (0.0, 0.0)  # nobody may receive any: that is known
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def account() -> dict[str, Any]:
         {"key": "interventions.arms.call.where", "reason": "not_eligible", "pairs": 3, "alone": 2, "stakeholders": 3},
     ]
     return {"stakeholders": 6, "rules": rules, "limits": limits, "spend": {"none": 0.0, "call": 20.0, "mail": 3.0},
-            "plan": {"value": 9.0, "bound": 10.0, "gap": 0.1}}  # fmt: skip
+            "plan": {"value": 9.0, "bound": 10.0, "gap": 0.1},
+            "exploration": {"asked": 0.2, "found": 0.2, "open": 5, "too_few": 0, "no_room": 0}}  # fmt: skip
 
 
 @pytest.fixture

@@ -146,6 +146,10 @@ def test_what_comes_from_data_is_escaped(finished):
     assert seen(page).count(HOSTILE) >= 14
 
 
+def test_the_page_tells_how_many_explore(finished):
+    assert "Of the 5 with arms to draw from, 20.0 % explore; decision.exploration asks for" in render_page(finished)
+
+
 def test_a_run_without_decisions_shows_the_pilot(finished):
     sentence = "no logged decisions: uplift needs a randomised pilot of 1,200 stakeholders"
     training = {**finished.training, "uplift": {"rows": 0, "by_iteration": {}, "by_arm": {}, "propensity_estimated": 0}}

@@ -64,6 +64,22 @@ def test_contradicting_limits_are_words_and_no_point_of_the_figure() -> None:
     assert "At 3,000: a at least 5 together with b at most 3" in printed(*STEPS, TORN)
 
 
+def test_what_is_not_known_is_said_to_be_unknown() -> None:
+    unknown = [replace(step, gain=None, price=None) for step in (NONE, ALL)]
+    page = plan_page(document(*unknown, TORN))
+    assert page.sentence == "No gain is known yet, so what decision.budget is worth is unknown."
+    assert [(row.gain, row.interval, row.price) for row in page.rows] == [("–", "–", "–")] * 3
+    assert page.figure == ""
+    assert page.sentence in printed(*unknown)
+
+
+def test_the_terminal_says_how_many_explore_as_params_have_it() -> None:
+    few = {"asked": 0.1, "found": 0.02, "open": 100, "too_few": 80, "no_room": 0}
+    text = " ".join(printed(NONE, replace(NOW, exploration=few), ALL).split())
+    assert "Of the 100 with arms to draw from, 2.0 % explore, where decision.exploration asks for 10.0 %" in text
+    assert "explore," not in printed(NONE, NOW, replace(ALL, exploration=few))
+
+
 @pytest.mark.parametrize("steps", [STEPS, (*STEPS, TORN), (TORN,)])
 def test_the_page_holds_the_sweep_and_escapes_it(finished: FinishedRun, steps: tuple[Step, ...]) -> None:
     assert 'id="limits"' not in render_page(finished)
