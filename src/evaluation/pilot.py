@@ -72,5 +72,6 @@ def pilot_message(pilot: dict[str, float]) -> str:
     return (
         f"{need} of {pilot['stakeholders']:,} stakeholders "
         f"({pilot['per_arm']:,} for each of {pilot['arms']} arms, the control included) to find a mean gain of "
-        f"{pilot['gain']:.2f} per stakeholder with 80 % power; the exploration share draws people for one, assign says how many"
+        f"{pilot['gain']:.2f} per stakeholder with 80 % power; the exploration share draws people for one, and assign "
+        "says how many"
     )

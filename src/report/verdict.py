@@ -12,7 +12,8 @@ from ..evaluation.policies import CHAMPION
 from .findings import PER
 from .formats import NOTHING, interval, number, percent, words
 
-_PROPOSALS = "The assignments of this run are the challenger's proposals; those of the champion come by serving it."
+_PROPOSALS = ("Unless people make it champion, the assignments of this run are the challenger's proposals; those of "
+              "the champion come by serving it.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def sentences(verdict: Mapping[str, Any], against: str = "") -> list[str]:
         against: why the registry does not follow it; empty where it does, or was not asked.
 
     >>> sentences({"outcome": "no_policy", "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}})
-    ['Champion without a comparison: neither it nor the champion before knows the effect of an arm.']
+    ['May become champion without a comparison: neither it nor the champion before knows the effect of an arm.']
     """
     reasons = {CHAMPION: verdict.get("champion_reason", "")}
     lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, ""), verdict["params"]["unsupported"])
@@ -102,12 +103,12 @@ def _level(verdict: Mapping[str, Any]) -> str:
 def _headline(verdict: Mapping[str, Any]) -> str:
     outcome, unbeaten = verdict["outcome"], _listed(verdict["unbeaten"])
     if outcome == "no_policy":
-        return "Champion without a comparison: neither it nor the champion before knows the effect of an arm."
+        return "May become champion without a comparison: neither it nor the champion before knows the effect of an arm."
     if outcome == "first":
         rest = f"not shown to be worth more than {unbeaten}" if unbeaten else "worth more than every rival"
-        return f"First champion, there being none to keep: {rest} ({_level(verdict)})."
+        return f"May become champion, there being none of an earlier iteration to keep: {rest} ({_level(verdict)})."
     if outcome == "proof":
-        return f"Promoted: {_shown(verdict['rivals'])} ({_level(verdict)})."
+        return f"Proof, it may become champion: {_shown(verdict['rivals'])} ({_level(verdict)})."
     if not unbeaten:
         return "No proof, the gate keeps the champion: there are no decisions to judge by."
     return f"No proof, the gate keeps the champion: not shown to be worth more than {unbeaten} ({_level(verdict)})."
@@ -144,6 +145,8 @@ def _lacking(name: str, found: Mapping[str, Any], reason: str, most: float) -> s
         share = percent(found["unsupported"])
         return (f"{seen}; in {share} of the decisions one of them gives an arm that could not have been chosen then, "
                 f"of which the log knows nothing: more than {percent(most)} prove nothing.")  # fmt: skip
+    if gain["high"] < 0:
+        return f"Against {who}: worth less, {number(PER * gain['value'])} per {PER:,} ({interval(gain, 0, PER)})."
     least = f"{number(gain['n'])} decisions show gains from {number(PER * found['detectable'])}"
     if found["rows_needed"] is None:
         return f"{seen}; {least}, and no number would show one where none is seen."

@@ -48,12 +48,13 @@ def connected() -> Iterator["MlflowClient"]:
     """Yield a client of the tracking store; a new SQLite store is created once, under a lock.
 
     Raises:
-        InputError: the store cannot be opened, or does not answer.
+        InputError: the store cannot be opened, does not answer, or refuses what is asked of it in the block.
     """
     for name, setting in _QUIET_AND_BOUNDED.items():
         os.environ.setdefault(name, setting)
     with warnings.catch_warnings():
         import mlflow
+        from mlflow.exceptions import MlflowException
 
         warnings.simplefilter("ignore")  # after the import, which sets filters of its own; errors still come through
         for name in ("mlflow", "alembic"):
@@ -66,11 +67,13 @@ def connected() -> Iterator["MlflowClient"]:
                 client.search_experiments(max_results=1)
             except Exception as fault:  # MLflow's own, or anything of the database's driver
                 raise refusal(fault) from None
-        yield client
+        try:
+            yield client
+        except (MlflowException, OSError) as fault:  # such as a missing artifact, or a server that went away
+            raise refusal(fault, "see that the store is whole, and that you may read and write it") from None
 
 
-def refusal(fault: Exception) -> InputError:
+def refusal(fault: Exception, fix: str = "start the server, install its driver, or correct the address") -> InputError:
     """Return the error that names the store which cannot be opened, or refuses what it is asked."""
     got = without_credentials(f"{type(fault).__name__}: {fault}")[:300]
-    fix = "start the server, install its driver, or correct the address"
     return InputError("MLFLOW_TRACKING_URI", f"a tracking store at {without_credentials(tracking_uri())}", got, fix)

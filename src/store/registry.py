@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 
 from ..contracts.errors import ArtifactError
 from ..contracts.params import Registry
-from .connection import connected, refusal, tracking_uri
+from .connection import connected, tracking_uri
 from .looks import COUNTED, count_looks, count_old_looks, counted_looks, noted_looks, number_of, spends_error
 from .standing import CHAMPION, DIGEST, ITERATION, LOOK_KEY, PROMOTED_BY, SOURCE, VERDICT, Standing, check_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+
+BY_HAND = "rapport publish --promote"
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,7 @@ def registered(registry: Registry, standing: Standing) -> Registered:
     if _no_store_yet():
         return Registered(None, {})
     with connected() as client:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return _registered(client, registry, standing)
-        except MlflowException as fault:
-            raise refusal(fault) from None
+        return _registered(client, registry, standing)
 
 
 def check_standing(client: "MlflowClient", registry: Registry, digest: str, standing: Standing) -> None:
@@ -104,18 +102,18 @@ def record_standing(client: "MlflowClient", registry: Registry, number: str, run
 
 def against_verdict(client: "MlflowClient", registry: Registry, number: str, standing: Standing,
                     by_hand: bool = False) -> str:  # fmt: skip
-    """Return in a sentence why the champion's alias does not follow the verdict on a version; "" if it does.
+    """Return in a sentence what the champion's alias follows instead of the verdict on a version; "" if the verdict.
 
     Args:
         by_hand: people make it champion just now.
     """
-    if standing.verdict["promoted"]:
-        return "" if by_hand else passed_by(client, registry, number, standing)
-    if not by_hand and str(client.get_registered_model(registry.model).aliases.get(registry.alias)) != number:
-        return ""
-    by_hand = PROMOTED_BY in client.get_model_version(registry.model, number).tags
-    whose = "by people's word (`rapport publish --promote`)" if by_hand else "by an earlier verdict"
-    return f"Version {number} is champion all the same, {whose}."
+    proven = standing.verdict["promoted"]
+    holds = by_hand or str(client.get_registered_model(registry.model).aliases.get(registry.alias)) == number
+    if holds and PROMOTED_BY in client.get_model_version(registry.model, number).tags:
+        return f"Version {number} is champion{'' if proven else ' all the same,'} by people's word (`{BY_HAND}`)."
+    if proven:
+        return passed_by(client, registry, number, standing)
+    return f"Version {number} is champion all the same, by an earlier verdict." if holds else ""
 
 
 def passed_by(client: "MlflowClient", registry: Registry, number: str, standing: Standing) -> str:
@@ -130,7 +128,7 @@ def passed_by(client: "MlflowClient", registry: Registry, number: str, standing:
     if int(found.tags[ITERATION]) < standing.iteration:
         return ""
     return (f"The champion stays: version {holder}, of iteration {found.tags[ITERATION]}, is not what this was judged "
-            "against; `rapport publish --promote` replaces it by people's word.")  # fmt: skip
+            f"against; `{BY_HAND}` replaces it by people's word.")  # fmt: skip
 
 
 def point_aliases(client: "MlflowClient", registry: Registry, number: str, promoted: bool) -> str:

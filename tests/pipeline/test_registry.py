@@ -7,17 +7,23 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from projects import inside
+from rapport import challenge as challenge_runner
 from rapport import evaluate, gate
+from rapport import publish as publish_runner
 from rapport.challenge import challenge
 from rapport.contracts.errors import ArtifactError, InputError
 from rapport.publish import publish_run
 from rapport.store.bundle import bundle_digest, has_bundle, read_bundle, write_bundle
 from rapport.store.connection import connected
+from rapport.store.console import run
 from rapport.store.documents import file_digest, read_json, write_json
 from rapport.store.frames import read_frame
 from rapport.store.project import (
@@ -124,7 +130,7 @@ def test_a_challenger_without_proof_leaves_the_champion_in_place(project: Path) 
     told = told_by_the_summary(project)
     assert told[-3:] == ["model   models:/rapport/2", "models:/rapport@challenger is version 2",
                          "models:/rapport@champion is version 1"]  # fmt: skip
-    assert any(line.startswith("The assignments of this run are the challenger's proposals") for line in told)
+    assert any(line.startswith("Unless people make it champion, the assignments of this run") for line in told)
 
     again = settle(project, 2)  # the same iteration again: same champion, same look, nothing new
     assert (again.new, again.alias, read_json(project / VERDICT)) == (False, "challenger", verdict)
@@ -173,6 +179,14 @@ def test_another_bundle_of_the_champions_iteration_is_a_challenger(project: Path
         tags = client.get_model_version("rapport", "2").tags
         assert tags["rapport.reason"] == client.get_run(found.run_id).data.tags["rapport.reason"] == found.reason
     assert aliases(project) == {"champion": "1", "challenger": "2"}
+    with inside(project):
+        told = [publish_run(load_params(), by_hand).reason for by_hand in (True, False)]  # and published again
+    assert aliases(project) == {"champion": "2"}
+    assert told[0] == told[1]
+    assert told[0].startswith("May become champion, there being none of an earlier iteration to keep: ")
+    people = "Version 2 is champion by people's word (`rapport publish --promote`)."
+    assert told[0].endswith(people)
+    assert people in told_by_the_summary(project)
 
 
 def test_a_verdict_given_before_the_registry_changed_is_refused(project: Path) -> None:
@@ -215,6 +229,26 @@ def test_a_bundle_that_was_judged_and_not_published_is_a_look(project: Path) -> 
         gate.main()
         assert publish_run(load_params()).alias == "challenger"
         assert read_json(VERDICT)["look"] == 2
+
+
+@pytest.mark.parametrize("runner", [challenge_runner, publish_runner], ids=["challenge", "publish"])
+@pytest.mark.parametrize("fault", [MlflowException("not yours\nto read"), ConnectionError("gone away")], ids=repr)
+def test_what_the_registry_refuses_is_one_line_and_status_1(
+    runner: ModuleType, fault: Exception, published: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    def refuse(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(sys, "argv", ["rapport"])
+    monkeypatch.setattr(MlflowClient, "search_model_versions", refuse)
+    with inside(published), pytest.raises(SystemExit) as ended:
+        run(runner.app)
+    assert ended.value.code == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("error: MLFLOW_TRACKING_URI: expected a tracking store at sqlite:///")
+    assert told.endswith("To mend it: see that the store is whole, and that you may read and write it.")
 
 
 def test_a_champion_of_another_source_is_none_to_beat(project: Path) -> None:

@@ -106,7 +106,10 @@ def test_summary_prints_all_else_where_the_registry_refuses(project, capsys, mon
 
     monkeypatch.setattr(mlflow.MlflowClient, call, refuse)
     summarise()
-    said(capsys.readouterr().out, "got MlflowException: not yours to read ask someone. To mend it: start the server")
+    said(
+        capsys.readouterr().out,
+        "got MlflowException: not yours to read ask someone. To mend it: see that the store is whole",
+    )
 
 
 def said(text, refusal):

@@ -20,7 +20,8 @@ def ahead(value, stakeholders=200.0, unsupported=0.0):
 
 CLEAR, UNCLEAR, WORSE = ahead(3.0), ahead(1.0), ahead(-1.0)
 
-PROPOSALS = "The assignments of this run are the challenger's proposals; those of the champion come by serving it."
+PROPOSALS = ("Unless people make it champion, the assignments of this run are the challenger's proposals; those of the "
+             "champion come by serving it.")  # fmt: skip
 
 
 def document(verdict):
@@ -35,7 +36,9 @@ def judged(gains, champion="champion", margin=0.0):
 
 def test_each_outcome_in_words():
     proof = judged({"nobody": CLEAR, "champion": CLEAR})
-    assert sentences(proof) == ["Promoted: shown to be worth more than every rival (look 1, one-sided error 2.50 %)."]
+    assert sentences(proof) == [
+        "Proof, it may become champion: shown to be worth more than every rival (look 1, one-sided error 2.50 %)."
+    ]
     none = judged({"nobody": UNCLEAR, "best_single_arm": WORSE, "champion": Evidence.none()})
     assert sentences(none) == [
         "No proof, the gate keeps the champion: not shown to be worth more than nobody, best single arm or champion "
@@ -48,8 +51,8 @@ def test_each_outcome_in_words():
         PROPOSALS,
     ]
     assert sentences(judged({"nobody": UNCLEAR}, None))[0] == (
-        "First champion, there being none to keep: not shown to be worth more than nobody (one-sided error 2.50 %, of "
-        "which none is spent)."
+        "May become champion, there being none of an earlier iteration to keep: not shown to be worth more than "
+        "nobody (one-sided error 2.50 %, of which none is spent)."
     )
     assert "worth more than every rival" in sentences(judged({"nobody": CLEAR}, None))[0]
     assert sentences(document(without_policy(True, 1, Gate()))) == [
@@ -58,14 +61,21 @@ def test_each_outcome_in_words():
     ]
 
 
+def test_what_is_shown_to_be_worth_less_is_not_called_unproven():
+    less = Evidence(Estimate(-3.0, -4.96, -1.04, 1.0, 1000), -3.0, 1.0, 1e9, 50.0, 0.0)
+    assert sentences(judged({"nobody": less, "champion": CLEAR}))[1] == (
+        "Against nobody: worth less, -3,000 per 1,000 (-4,960 to -1,040)."
+    )
+
+
 def test_a_refresh_within_its_margin_is_not_called_worth_more():
     slightly = sentences(judged({"nobody": CLEAR, "champion": UNCLEAR}, margin=1.0))
     assert slightly == [
-        "Promoted: a refresh, shown to be worth more than every other rival and not to be worse than the champion by "
-        "more than the margin of 1,000 per 1,000 (look 1, one-sided error 2.50 %)."
+        "Proof, it may become champion: a refresh, shown to be worth more than every other rival and not to be worse "
+        "than the champion by more than the margin of 1,000 per 1,000 (look 1, one-sided error 2.50 %)."
     ]
     clear = sentences(judged({"nobody": CLEAR, "champion": CLEAR}, margin=1.0))
-    assert clear[0].startswith("Promoted: shown to be worth more than every rival (")
+    assert clear[0].startswith("Proof, it may become champion: shown to be worth more than every rival (")
 
 
 def test_too_few_stakeholders_are_told():
