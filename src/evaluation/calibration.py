@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..contracts.normal import Z95
 from ..models.scores import FloatArray, IntArray, checked_arm, checked_array, logged_propensity
-from .estimate import Estimate, cluster_codes, clustered_mean
+from .estimate import Estimate, cluster_codes, clustered_mean, distance_by_chance
 
 _TINY = 1e-15  # a probability of 0 for what happened costs 34.5, not infinity
 
@@ -128,7 +128,7 @@ def expected_calibration_error(label: NDArray[Any], probability: FloatArray, bin
     """Return Σ_b n_b/n |mean predicted − observed| over the bins of `calibration_table`.
 
     Naeini, Cooper & Hauskrecht 2015 (AAAI), with equal-mass bins (Nguyen & O'Connor 2015, EMNLP). It is
-    above 0 by chance alone, the more so with few rows per bin: compare it between models on the same rows.
+    above 0 by chance alone, the more so with few rows per bin: `calibration_noise` says by how much.
 
     >>> expected_calibration_error(np.array([0, 1, 1, 1]), np.array([0.25, 0.25, 0.75, 0.75]), bins=2)
     0.25
@@ -136,6 +136,17 @@ def expected_calibration_error(label: NDArray[Any], probability: FloatArray, bin
     table = calibration_table(label, probability, bins)
     total = sum(each.n for each in table)
     return float(sum(each.n * abs(each.mean_predicted - each.observed) for each in table) / total)
+
+
+def calibration_noise(table: list[CalibrationBin]) -> float:
+    """Return what the expected calibration error stays below in 95 of 100 samples where every risk is right.
+
+    >>> round(calibration_noise([CalibrationBin(0.5, 0.5, 0.4, 0.6, 100)]), 2)
+    0.1
+    """
+    rows = np.array([each.n for each in table], dtype=np.float64)
+    risk = np.array([each.mean_predicted for each in table])
+    return distance_by_chance(rows, np.sqrt(risk * (1 - risk) / rows))
 
 
 def calibration_table(label: NDArray[Any], probability: FloatArray, bins: int = 10) -> list[CalibrationBin]:

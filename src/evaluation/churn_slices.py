@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..contracts.params import Params
-from .calibration import calibration_table, expected_calibration_error
+from .calibration import calibration_noise, calibration_table, expected_calibration_error
 from .estimate import Estimate, cluster_codes, clustered_mean
 from .groups import OTHERS, attribute_groups, bands, groups
 from .ranking import auc
@@ -41,7 +41,7 @@ def churn_slices(rows: pd.DataFrame, slices: pd.DataFrame, params: Params) -> li
 
 def curve_scorecard(rows: pd.DataFrame, params: Params) -> list[dict[str, Any]]:
     """Return the quality of held-out churn risk by each of the curve's days: as `churn_slices`, with the as_of, the
-    expected calibration error and the deciles.
+    expected calibration error, what it stays below by chance, and the deciles.
 
     Args:
         rows: cluster, as_of, days, churned and churn_risk.
@@ -51,10 +51,12 @@ def curve_scorecard(rows: pd.DataFrame, params: Params) -> list[dict[str, Any]]:
     for days in sorted(rows["days"].unique().tolist()):
         mine = rows[rows["days"] == days]
         label, risk = mine["churned"].to_numpy(dtype=bool), mine["churn_risk"].to_numpy(dtype=float)
+        table = calibration_table(label, risk)
         found.append({
             "days": days, "as_of": str(mine["as_of"].iloc[0].date()), **_quality(mine, params),
             "expected_calibration_error": expected_calibration_error(label, risk),
-            "deciles": [each.as_dict() for each in calibration_table(label, risk)],
+            "calibration_noise": calibration_noise(table),
+            "deciles": [each.as_dict() for each in table],
         })  # fmt: skip
     return found
 

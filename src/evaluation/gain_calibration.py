@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.scores import FloatArray, checked_array
-from .estimate import Estimate, cluster_codes, clustered_mean
+from .estimate import Estimate, cluster_codes, clustered_mean, distance_by_chance
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,14 @@ class Promise:
     realised: Estimate
 
     @property
-    def ratio(self) -> float | None:
-        """Predicted over realised; None unless the realised total is above zero."""
-        realised = self.realised.value
+    def ratio(self) -> dict[str, float | None]:
+        """Predicted over realised as value, low and high; None unless the realised total, or its end, is above zero."""
+        value, low, high = (self._over(end) for end in (self.realised.value, self.realised.high, self.realised.low))
+        if low is None or high is None:
+            return {"value": value, "low": None, "high": None}
+        return {"value": value, "low": min(low, high), "high": max(low, high)}
+
+    def _over(self, realised: float | None) -> float | None:
         return self.predicted / realised if realised is not None and realised > 0 else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,9 +92,21 @@ def gain_table(gained: FloatArray, predicted: FloatArray, cluster: NDArray[Any],
 
 
 def expected_gain_error(table: list[GainBin]) -> float:
-    """Return Σ_b n_b/n |mean predicted − mean gained|, money per decision: above 0 by chance alone."""
+    """Return Σ_b n_b/n |mean predicted − mean gained|, money per decision: above 0 by chance alone (`gain_noise`)."""
     total = sum(each.gained.n for each in table)
     return float(sum(each.gained.n * abs(each.mean_predicted - (each.gained.value or 0.0)) for each in table) / total)
+
+
+def gain_noise(table: list[GainBin]) -> float | None:
+    """Return what the expected gain error stays below in 95 of 100 samples where every prediction is right.
+
+    None where a bin is of too few stakeholders for a standard error.
+    """
+    errors = [each.gained.se for each in table]
+    if any(error is None for error in errors):
+        return None
+    rows = np.array([each.gained.n for each in table], dtype=np.float64)
+    return distance_by_chance(rows, np.array(errors, dtype=np.float64))
 
 
 def promises(

@@ -12,7 +12,7 @@ from ..models.scores import doubly_robust_scores
 from .bootstrap import resampled
 from .budget_curves import budget_grid, value_per_budget
 from .cost_curve import cost_curve, gain_per_cost
-from .gain_calibration import Promise, expected_gain_error, gain_line, gain_table, promises
+from .gain_calibration import Promise, expected_gain_error, gain_line, gain_noise, gain_table, promises
 from .held import Held
 from .slices import slices
 from .uplift_ranking import gained_by, ranking_figures
@@ -48,6 +48,7 @@ def gain_scorecard(held: Held, iteration: NDArray[np.int64], params: Params) -> 
         "offset": offset.as_dict(),
         "slope": slope.as_dict(),
         "expected_gain_error": expected_gain_error(table),
+        "gain_noise": gain_noise(table),
         "bins_held": sum(each.held for each in table) / len(table),
         "tenths": [each.as_dict() for each in table],
         "promises": [each.as_dict() for each in _promises(held, iteration)],

@@ -10,6 +10,7 @@ from ..models.churn_baselines import BASELINES, LOGISTIC_REGRESSION, RECENCY, RU
 from .calibration import (
     base_rate_log_loss,
     brier,
+    calibration_noise,
     calibration_table,
     expected_calibration_error,
     log_loss,
@@ -29,7 +30,7 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
     """
     label, risk = rows["churned"].to_numpy(dtype=bool), rows["churn_risk"].to_numpy(dtype=float)
     ids = rows["cluster"].to_numpy(dtype=object)
-    line = recalibration(label, risk, ids)
+    line, table = recalibration(label, risk, ids), calibration_table(label, risk)
     return {
         "rows": len(rows),
         "churned": int(label.sum()),
@@ -41,7 +42,8 @@ def churn_scorecard(rows: pd.DataFrame, params: Params) -> dict[str, Any]:
         "calibration_intercept": line.intercept.as_dict(),
         "calibration_slope": line.slope.as_dict(),
         "expected_calibration_error": expected_calibration_error(label, risk),
-        "deciles": [asdict(each) for each in calibration_table(label, risk)],
+        "calibration_noise": calibration_noise(table),
+        "deciles": [asdict(each) for each in table],
     }
 
 

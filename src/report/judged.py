@@ -44,19 +44,22 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
     calibration = [
         ("slope of gain in prediction: 1 is right, below: too extreme", with_interval(gains["slope"])),
         ("mean gain less mean prediction: 0 is right", with_interval(gains["offset"])),
-        ("mean distance of the tenths, above 0 by chance alone", money(gains["expected_gain_error"])),
-        ("tenths whose interval holds the prediction", percent(gains["bins_held"], 0)),
+        (
+            "mean distance of the tenths; below the second figure in 95 of 100 samples if all is right",
+            f"{money(gains['expected_gain_error'])}; {money(gains['gain_noise'])}",
+        ),
+        ("tenths whose interval holds the prediction, 95 % of them if all is right", percent(gains["bins_held"], 0)),
     ]
     yield Table("Calibration of gain", "Whether predicted gains come true.", ("measure", "value"), calibration)
     promised = [
         (str(each["iteration"]), number(each["predicted"]), number(each["realised"]["value"]),
-         interval(each["realised"], 0), number(each["ratio"], 2))
+         interval(each["realised"], 0), with_interval(each["ratio"]))
         for each in gains["promises"]
     ]  # fmt: skip
     yield Table("Predicted and realised totals", "What the decisions of each iteration were predicted to gain over "
                 "contacting nobody, by models that never saw them, and what they gained, money; predicted divided by "
-                "realised: 1 is right, above 1 more was predicted than came; none where the realised total is not "
-                "above 0.",
+                "realised: 1 is right, above 1 more was predicted than came; none where the realised total, or an end "
+                "of its interval, is not above 0.",
                 ("iteration", "predicted", "realised", "95 % interval", "predicted / realised"), promised)  # fmt: skip
     spending = gains["cost_curve"]
     if spending["points"]:

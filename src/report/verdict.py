@@ -82,7 +82,7 @@ def sentences(verdict: Mapping[str, Any], against: str = "") -> list[str]:
         against: why the registry does not follow it; empty where it does, or was not asked.
 
     >>> sentences({"outcome": "no_policy", "look": 1, "level": 0.025, "unbeaten": [], "rivals": {}})
-    ['May become champion without a comparison: neither it nor the champion before knows the effect of an arm.']
+    ['May become champion without a comparison: neither it nor the one before knows the effect of an arm.']
     """
     reasons = {CHAMPION: verdict.get("champion_reason", "")}
     lacking = [_lacking(name, verdict["rivals"][name], reasons.get(name, ""), verdict["params"]["unsupported"])
@@ -103,7 +103,7 @@ def _level(verdict: Mapping[str, Any]) -> str:
 def _headline(verdict: Mapping[str, Any]) -> str:
     outcome, unbeaten = verdict["outcome"], _listed(verdict["unbeaten"])
     if outcome == "no_policy":
-        return "May become champion without a comparison: neither it nor the champion before knows the effect of an arm."
+        return "May become champion without a comparison: neither it nor the one before knows the effect of an arm."
     if outcome == "first":
         rest = f"not shown to be worth more than {unbeaten}" if unbeaten else "worth more than every rival"
         return f"May become champion, there being none of an earlier iteration to keep: {rest} ({_level(verdict)})."

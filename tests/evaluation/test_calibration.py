@@ -9,6 +9,7 @@ from scipy import optimize, stats
 from rapport.evaluation.calibration import (
     base_rate_log_loss,
     brier,
+    calibration_noise,
     calibration_table,
     expected_calibration_error,
     log_loss,
@@ -72,6 +73,18 @@ def test_ece_and_table_by_hand():
     assert [each.n for each in table] == [2, 2, 2]
     assert expected_calibration_error(LABEL, PROBABILITY, bins=3) == pytest.approx(0.15)
     assert json.loads(json.dumps(table[0].as_dict()))["n"] == 2
+
+
+def test_the_error_of_right_risks_stays_below_its_noise_in_19_of_20_draws():
+    """Of 200 draws 10 exceed it on average; 1 or fewer, or 20 or more, in less than 0.4 % of runs (binomial)."""
+    rng, above = np.random.default_rng(4), 0
+    for _ in range(200):
+        risk = rng.beta(2, 8, 1000)
+        label = rng.random(1000) < risk
+        above += expected_calibration_error(label, risk) > calibration_noise(calibration_table(label, risk))
+    assert 2 <= above <= 19
+    wrong = np.minimum(risk + 0.1, 1.0)
+    assert expected_calibration_error(label, wrong) > 1.5 * calibration_noise(calibration_table(label, wrong))
 
 
 def test_deciles_hold_a_tenth_each_without_ties():

@@ -7,7 +7,14 @@ import pytest
 from scipy import stats
 
 from rapport.evaluation.estimate import Estimate
-from rapport.evaluation.gain_calibration import expected_gain_error, gain_line, gain_table, promises
+from rapport.evaluation.gain_calibration import (
+    Promise,
+    expected_gain_error,
+    gain_line,
+    gain_noise,
+    gain_table,
+    promises,
+)
 
 GAINED = np.array([1.0, 3.0, 2.0, 6.0])
 PREDICTED = np.array([0.0, 2.0, 4.0, 6.0])
@@ -87,13 +94,31 @@ def test_promises_by_hand():
     first, second = promises(GAINED, PREDICTED, FOUR, iteration)
     assert (first.iteration, first.predicted, first.realised.value) == (1, 8.0, 9.0)
     assert (second.iteration, second.predicted, second.realised.value) == (2, 4.0, 3.0)
-    assert first.ratio == pytest.approx(8 / 9)
+    assert first.ratio == {"value": pytest.approx(8 / 9), "low": None, "high": None}  # the realised may be below 0
     # rows 3 and 6: mean 4.5, se 1.5, one degree of freedom, t = 12.706; twice that
     assert (first.realised.se, first.realised.n) == (pytest.approx(3.0), 2)
     assert first.realised.high == pytest.approx(9 + 12.706205 * 3)
     assert first.realised.low == pytest.approx(9 - 12.706205 * 3)
-    assert json.loads(json.dumps(first.as_dict()))["ratio"] == pytest.approx(8 / 9)
-    assert promises(-GAINED, PREDICTED, FOUR, iteration)[0].ratio is None
+    assert json.loads(json.dumps(first.as_dict()))["ratio"]["value"] == pytest.approx(8 / 9)
+    assert promises(-GAINED, PREDICTED, FOUR, iteration)[0].ratio["value"] is None
+
+
+def test_the_ratio_of_a_promise_reaches_as_far_as_what_was_realised():
+    found = Promise(1, 900.0, Estimate(1000.0, 750.0, 1250.0, 125.0, 50))
+    assert found.ratio == {"value": 0.9, "low": 0.72, "high": 1.2}
+    lost = Promise(1, -900.0, found.realised)
+    assert lost.ratio == {"value": -0.9, "low": -1.2, "high": -0.72}
+
+
+def test_the_error_of_right_predictions_stays_below_its_noise_in_19_of_20_draws():
+    """Of 200 draws 10 exceed it on average; 1 or fewer, or 20 or more, in less than 0.4 % of runs (binomial)."""
+    rng, above = np.random.default_rng(3), 0
+    for _ in range(200):
+        predicted = rng.normal(2, 3, 1000)
+        table = gain_table(predicted + rng.normal(0, 20, 1000), predicted, np.arange(1000))
+        above += expected_gain_error(table) > gain_noise(table)
+    assert 2 <= above <= 19
+    assert gain_noise(gain_table(GAINED, PREDICTED, FOUR, bins=4)) is None  # bins of one
 
 
 def test_rows_of_one_stakeholder_are_one_cluster():

@@ -8,7 +8,13 @@ import pytest
 from scipy.special import expit
 
 from rapport.contracts.params import Params, parse_params
-from rapport.evaluation.calibration import expected_calibration_error, log_loss, recalibration
+from rapport.evaluation.calibration import (
+    calibration_noise,
+    calibration_table,
+    expected_calibration_error,
+    log_loss,
+    recalibration,
+)
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.evaluation.scorecard import churn_scorecard
 from rapport.models.churn_baselines import BASELINES, RULE
@@ -75,6 +81,7 @@ def test_counts_and_calibration_are_of_the_held_out_rows() -> None:
     )  # fmt: skip
     assert sum(each["n"] for each in found["deciles"]) == 300
     assert found["expected_calibration_error"] == expected_calibration_error(label, risk)
+    assert found["calibration_noise"] == calibration_noise(calibration_table(label, risk))
 
 
 def test_a_baseline_that_the_source_has_no_history_for_is_left_out() -> None:

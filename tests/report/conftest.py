@@ -67,7 +67,7 @@ def metrics(uplift: dict[str, Any]) -> dict[str, Any]:
             },
             "log_loss": estimate(0.45, 0.01), "base_rate_log_loss": estimate(0.5, 0.01), "brier": estimate(0.15, 0.01),
             "calibration_intercept": estimate(0.0), "calibration_slope": estimate(1.1),
-            "expected_calibration_error": 0.01, "deciles": [decile],
+            "expected_calibration_error": 0.01, "calibration_noise": 0.02, "deciles": [decile],
         },
         "uplift": uplift,
     }  # fmt: skip

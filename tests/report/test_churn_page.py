@@ -58,13 +58,21 @@ def test_the_page_shows_the_section_and_escapes_what_the_data_call_their_groups(
     quality = {"rows": 90, "churned": 9, "predicted": 0.12, "observed": 0.1, "auc": estimate, "too_high": estimate}
     churn = {
         **finished.metrics["churn"],
-        "curve": [{"days": 30, "as_of": "2025-01-01", "expected_calibration_error": 0.0042, **quality}],
+        "curve": [{"days": 30, "as_of": "2025-01-01", "expected_calibration_error": 0.0042,
+                   "calibration_noise": 0.0057, **quality}],
         "slices": [{"by": "plan", "value": HOSTILE, **quality}],
     }  # fmt: skip
     params = on_curve(finished.params)
     section = churn_page(churn, risk(), population(), params, DRIVERS, {})
     page = render_page(replace(finished, params=params, churn=section))
-    for text in ("Churn within other days", "0.0042", "Value at risk", "410", "What drives churn risk and gains"):
+    for text in (
+        "Churn within other days",
+        "0.0042",
+        "0.0057 by chance",
+        "Value at risk",
+        "410",
+        "What drives churn risk and gains",
+    ):
         assert text in page
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page

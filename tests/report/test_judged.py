@@ -23,9 +23,17 @@ GAINS = {
     "offset": estimate(-0.5, -1.0, 0.0),
     "slope": estimate(0.9, 0.5, 1.3),
     "expected_gain_error": 2.25,
+    "gain_noise": 3.5,
     "bins_held": 0.9,
     "tenths": [],
-    "promises": [{"iteration": 1, "predicted": 900.0, "realised": estimate(1000.0, 800.0, 1200.0), "ratio": 0.9}],
+    "promises": [
+        {
+            "iteration": 1,
+            "predicted": 900.0,
+            "realised": estimate(1000.0, 800.0, 1200.0),
+            "ratio": estimate(0.9, 0.75, 1.125),
+        }
+    ],
     "cost_curve": {
         "area": estimate(0.75, 0.7, 0.8),
         "points": [{"share": 0.1, "spend": 0.5, "gained": estimate(3.0, 2.0, 4.0)}],
@@ -60,8 +68,13 @@ CHANGE = {
 def test_gains_by_hand():
     ranking, calibration, promised, spending, bought = gain_tables(GAINS)
     assert [row[1:] for row in ranking.rows] == [("1.50", "1.00 to 2.00")] * 5
-    assert [row[1] for row in calibration.rows] == ["0.90 (0.50 to 1.30)", "-0.50 (-1.00 to 0.00)", "2.25", "90 %"]
-    assert promised.rows == [("1", "900", "1,000", "800 to 1,200", "0.90")]
+    assert [row[1] for row in calibration.rows] == [
+        "0.90 (0.50 to 1.30)",
+        "-0.50 (-1.00 to 0.00)",
+        "2.25; 3.50",
+        "90 %",
+    ]
+    assert promised.rows == [("1", "900", "1,000", "800 to 1,200", "0.90 (0.75 to 1.12)")]
     assert spending.rows == [("10 %", "500", "3,000", "2,000 to 4,000")]
     assert "0.75 (0.70 to 0.80), where 0.5 is spending at random" in spending.caption
     assert bought.rows == [("2,000", "1,900", "25.0 %", "3,000", "2,000 to 4,000")]
