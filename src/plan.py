@@ -60,9 +60,10 @@ def _table(steps: list[Step]) -> pd.DataFrame:
     rows = []
     for step in steps:
         row = step.as_dict()
-        given, binding = row.pop("given"), row.pop("binding")
+        given, binding, explored = (row.pop(name) for name in ("given", "binding", "exploration"))
         prices = "; ".join(f"{name} {price!r}" for name, price in binding.items())
-        rows.append({**row, "binding": prices, **{f"given_{arm}": count for arm, count in given.items()}})
+        counts = {f"given_{arm}": count for arm, count in given.items()}
+        rows.append({**row, "explores": explored.get("found"), "binding": prices, **counts})
     return pd.DataFrame(rows)
 
 

@@ -52,6 +52,8 @@ def test_plan_prints_and_writes_the_same_twice(project: Path, capsys: pytest.Cap
         table = pd.read_csv(Path("out/plan.csv"))
     assert table["value"].tolist() == [0.0, 20.0, 1000.0]
     assert table["given_discount"].tolist()[0] == 0
+    assert table["explores"].between(0, 0.05).all()
+    assert "exploration" not in table
     assert 10 <= table["given_discount"].tolist()[1] <= 20
     assert table["price"].tolist()[2] == 0.0
     for told in ("personal_support", "one more is worth", "stakeholders by arm", "beyond 1,000 more is worth nothing"):
