@@ -67,14 +67,15 @@ def exploration_sentence(found: Mapping[str, Any]) -> str:
     """Return how many explore, and why that is less than was asked for where it is; nothing where nobody shall.
 
     >>> exploration_sentence({"asked": 0.05, "found": 0.02, "open": 900, "too_few": 540, "no_room": 0})
-    'Of the 900 with arms to draw from, 2.0 % explore, where decision.exploration asks for 5.0 %: of each group alike \
-in arms and limits it is a whole number, rounded down; 540 are in groups of fewer than 20, where nobody explores.'
+    'Of the 900 with arms to draw from 18 explore (2.0 %), where decision.exploration asks for 5.0 %: of each group \
+alike in arms and limits it is a whole number, rounded down; 540 are in groups of fewer than 20, where nobody explores.'
     """
     if not found["asked"]:
         return ""
     if not found["open"]:
         return "Nobody explores, since nobody has two arms to draw from."
-    told = f"Of the {number(found['open'])} with arms to draw from, {percent(found['found'])} explore"
+    drawn = f"{number(found['found'] * found['open'])} explore ({percent(found['found'])})"
+    told = f"Of the {number(found['open'])} with arms to draw from {drawn}"
     if found["found"] >= NEARLY * found["asked"]:
         return f"{told}; decision.exploration asks for {percent(found['asked'])}."
     why = [f"{told}, where decision.exploration asks for {percent(found['asked'])}: of each group alike in arms and "

@@ -147,7 +147,7 @@ def test_what_comes_from_data_is_escaped(finished):
 
 
 def test_the_page_tells_how_many_explore(finished):
-    assert "Of the 5 with arms to draw from, 20.0 % explore; decision.exploration asks for" in render_page(finished)
+    assert "Of the 5 with arms to draw from 1 explore (20.0 %); decision.exploration asks for" in render_page(finished)
 
 
 def test_a_run_without_decisions_shows_the_pilot(finished):

@@ -60,13 +60,13 @@ def test_it_tells_the_run(summary):
 
 def test_how_many_explore_is_told_with_why_it_is_no_more(summary):
     explored = summary.account["exploration"]
-    assert "Of the 5 with arms to draw from, 20.0 % explore; decision.exploration asks for 20.0 %." in lines(summary)
+    assert "Of the 5 with arms to draw from 1 explore (20.0 %); decision.exploration asks for 20.0 %." in lines(summary)
     explored |= {"found": 0.02, "open": 100, "too_few": 3, "no_room": 7}
-    (told,) = (line for line in lines(summary) if "explore," in line)
+    (told,) = (line for line in lines(summary) if "Of the 100" in line)
     assert told == (
-        "Of the 100 with arms to draw from, 2.0 % explore, where decision.exploration asks for 20.0 %: of each group "
-        "alike in arms and limits it is a whole number, rounded down; 3 are in groups of fewer than 5, where nobody "
-        "explores; limits leave no room for 7 more."
+        "Of the 100 with arms to draw from 2 explore (2.0 %), where decision.exploration asks for 20.0 %: of each "
+        "group alike in arms and limits it is a whole number, rounded down; 3 are in groups of fewer than 5, where "
+        "nobody explores; limits leave no room for 7 more."
     )
     explored |= {"open": 0, "found": 0.0}
     assert "Nobody explores, since nobody has two arms to draw from." in lines(summary)

@@ -76,8 +76,8 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
 def test_the_terminal_says_how_many_explore_as_params_have_it() -> None:
     few = {"asked": 0.1, "found": 0.02, "open": 100, "too_few": 80, "no_room": 0}
     text = " ".join(printed(NONE, replace(NOW, exploration=few), ALL).split())
-    assert "Of the 100 with arms to draw from, 2.0 % explore, where decision.exploration asks for 10.0 %" in text
-    assert "explore," not in printed(NONE, NOW, replace(ALL, exploration=few))
+    assert "Of the 100 with arms to draw from 2 explore (2.0 %), where decision.exploration asks for 10.0 %" in text
+    assert "Of the 100" not in printed(NONE, NOW, replace(ALL, exploration=few))
 
 
 @pytest.mark.parametrize("steps", [STEPS, (*STEPS, TORN), (TORN,)])
