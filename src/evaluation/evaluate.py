@@ -52,6 +52,15 @@ class TrainedRun:
     people: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """The logged decisions out of fold, what the model of all of them expects, and the champion's view, if any."""
+
+    held: Held
+    whole: View
+    rival: Incumbent | None
+
+
 def evaluate(run: TrainedRun) -> dict[str, Any]:
     """Return the documents `metrics`, `groups` and `change`, JSON-ready."""
     judged, people = None, len(run.population)
@@ -60,15 +69,6 @@ def evaluate(run: TrainedRun) -> dict[str, Any]:
         rival = None if run.champion is None else incumbent(run.champion, run.decisions, held, run.params, people)
         judged = _Judged(held, view_of(run.bundle, run.decisions, held, run.params), rival)
     return {"metrics": _metrics(run, judged), "groups": _groups(run, judged), "change": _change(run, judged)}
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """The logged decisions out of fold, what the model of all of them expects, and the champion's view, if any."""
-
-    held: Held
-    whole: View
-    rival: Incumbent | None
 
 
 def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
