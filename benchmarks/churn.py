@@ -146,13 +146,13 @@ def sources(names: list[str], datasets: Path, trials: int) -> None:
         print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
 
 
-def worlds(seeds: list[int], trials: int) -> None:
+def worlds(seeds: list[int], stakeholders: int, trials: int) -> None:
     """Print the table of simulated companies: their truth knows what no record shows, the best reader all they do."""
     rivals = ["the truth", BEST_READER, *BASELINES[1:], DEFAULT_LIGHTGBM, *([WITHOUT_SEARCH] if trials else [])]
     heading(["seed", "held-out rows", "left", "error against the truth", f"AUC of {BEST_READER}"], rivals)
     for seed in seeds:
         with project():
-            params = overlay_params({"seed": seed})
+            params = overlay_params({"seed": seed, "source": {"kind": "simulated", "stakeholders": stakeholders}})
             for stage in (ingest, featurize):
                 stage.main()
             table, _ = held_out(params, trials)
@@ -180,13 +180,13 @@ def against_truth(table: pd.DataFrame) -> float:
     return float((means["churn_risk"] - means["the truth"]).abs().mean())
 
 
-def trial_worlds(seeds: list[int], rows: int) -> None:
+def trial_worlds(seeds: list[int], rows: int, later_rows: int) -> None:
     """Print the table of trials: judged on the control's rows of the wave after the last; the rivals learn from the
     control's rows alone."""
     rivals = ["the truth", WITHOUT_OTHER_ARMS, "logistic_regression", DEFAULT_LIGHTGBM]
     heading(["seed", "rows", "left", "error against the truth"], rivals)
     for seed in seeds:
-        data, later = (draw_trial(Trial(rows, seed, later=after)) for after in (False, True))
+        data, later = draw_trial(Trial(rows, seed)), draw_trial(Trial(later_rows, seed, later=True))
         training, new = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), later.arm == 0
         left, ids = (data.retained == 0).astype(float), pd.Series(np.arange(rows)).astype("str")
         all_arms = ChurnRows(data.X, (), {90: left}, data.money, ids, pd.Series(data.wave), 90, ids, data.arm)
@@ -216,14 +216,16 @@ def main() -> None:
         each.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     for each in (public, company):
         each.add_argument("--search", type=int, default=0, help="trials of a search for the size of trees")
+    company.add_argument("--stakeholders", type=int, default=20_000, help="ever in the company")
     trial.add_argument("--rows", type=int, default=40_000, help="decisions, a sixth of them under the control")
+    trial.add_argument("--later-rows", type=int, default=600_000, help="decisions of the wave to judge on, likewise")
     given = parser.parse_args()
     if given.what == "sources":
         sources(given.names, given.datasets, given.search)
     elif given.what == "worlds":
-        worlds(given.seeds, given.search)
+        worlds(given.seeds, given.stakeholders, given.search)
     else:
-        trial_worlds(given.seeds, given.rows)
+        trial_worlds(given.seeds, given.rows, given.later_rows)
 
 
 if __name__ == "__main__":

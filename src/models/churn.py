@@ -1,8 +1,8 @@
 """Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
-calibrated, is chosen on their out-of-fold log-odds (models.calibrators). Rows of other arms teach too, less what their
-arm moves on average; blend and calibration ask the control's rows alone.
+calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees. Rows of other
+arms teach too (models.control_trees); what is chosen is chosen on the control's rows alone.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,13 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from ..contracts.draws import folds_by_id
-from .boosting import Training, binned, booster_from_text, booster_text, grow, raw_scores
-from .calibrators import Calibrator, choose_calibrator
-from .linear_risk import LinearRisk, fit_control_risk
-
-BINS = 63  # of a column: a third faster than LightGBM's 255 on ten thousand rows, its AUC within 0.002 either way
+from .boosting import Training, booster_from_text, booster_text, raw_scores
+from .calibrators import Calibrator, choose_calibrator, log_loss_of
+from .control_trees import TaughtRows, of_rounds, stops_of
+from .linear_risk import LEAST_CATEGORY, LinearRisk
 
 
 @dataclass(frozen=True)
@@ -89,17 +88,18 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
     if min(left, stayed) < 2 * training.learner.folds:
         return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
-    rows = _Rows(X, y, arms, binned(X, training, BINS))
-    odds = _out_of_fold(rows, fold, training)
-    if odds is None:
+    rows = TaughtRows.of(X, y, arms, training)
+    found = _out_of_fold(rows, fold, training)
+    if found is None:
         return constant
+    odds, rounds = found
     calibrator = choose_calibrator(odds[control], y[control], _later(as_of, fold, control))
     by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
     if not (by_trees or by_linear):
         return constant
     everyone = np.ones(len(y), dtype=bool)
     linear, moved = rows.regression(everyone, training) if by_linear or arms.any() else (None, np.zeros(len(y)))
-    trees = rows.trees(everyone, moved, training) if by_trees else None
+    trees = rows.trees(everyone, moved, of_rounds(training, rounds)) if by_trees else None
     return ChurnModel(trees, linear if by_linear else None, calibrator)
 
 
@@ -110,37 +110,20 @@ def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np
     return np.asarray(as_of[control] == as_of[control].max(), dtype=bool)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows to learn from: matrix, outcome, arm and the matrix in bins."""
-
-    X: NDArray[np.float32]
-    y: NDArray[np.float64]
-    arm: NDArray[np.int64]
-    data: lgb.Dataset
-
-    def regression(self, some: NDArray[np.bool_],
-                   training: Training) -> tuple[LinearRisk, NDArray[np.float64]]:  # fmt: skip
-        """Return the regression of some of the rows, mask of shape (n,), and by how much the arm of each moves it."""
-        return fit_control_risk(self.X[some], self.y[some], self.arm[some], training)
-
-    def trees(self, some: NDArray[np.bool_], moved: NDArray[np.float64], training: Training) -> lgb.Booster:
-        """Return trees of some of the rows, which start from what the arm of each moves."""
-        start = np.zeros(len(self.y))
-        start[some] = moved
-        return grow(self.data, some, self.y, training, "binary", start if self.arm.any() else None)
-
-
-def _out_of_fold(rows: _Rows, fold: NDArray[np.int64], training: Training) -> NDArray[np.float64] | None:
-    """Return the log-odds of trees and regression, shape (n, 2), NaN beside the control; None where a fold leaves rows
-    of one class."""
-    odds = np.full((len(rows.y), 2), np.nan)
+def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64],
+                 training: Training) -> tuple[NDArray[np.float64], int] | None:  # fmt: skip
+    """Return the log-odds of trees and regression, shape (n, 2), NaN beside the control, and the rounds of lowest
+    log-loss; None where the control's rows that teach a fold are too few or of one class."""
+    control, stops = rows.arm == 0, stops_of(training)
+    of_trees, of_line = np.full((len(rows.y), len(stops)), np.nan), np.full(len(rows.y), np.nan)
     for k in range(training.learner.folds):
-        inside, outside = (fold == k) & (rows.arm == 0), fold != k
-        if not 0 < rows.y[outside].sum() < outside.sum():
+        inside, outside = (fold == k) & control, fold != k
+        taught = rows.y[outside & control]
+        if len(taught) < LEAST_CATEGORY or not 0 < taught.sum() < len(taught):
             return None
         linear, moved = rows.regression(outside, training)
-        trees = rows.trees(outside, moved, training)
-        odds[inside, 0] = raw_scores(trees, rows.X[inside], training.threads)
-        odds[inside, 1] = linear.log_odds(rows.X[inside])
-    return odds
+        new = rows.X[inside]
+        of_trees[inside], of_line[inside] = rows.staged(outside, moved, training, new), linear.log_odds(new)
+    loss = [log_loss_of(expit(each), rows.y[control]).mean() for each in of_trees[control].T]
+    best = int(np.argmin(loss))
+    return np.column_stack([of_trees[:, best], of_line]), stops[best]

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
 _AT_ONCE = 50_000  # rows whose columns are held together
 _KNOTS = 33  # percentiles kept of each number
-_LEAST_CATEGORY = 10  # training rows below which a category has no column
+LEAST_CATEGORY = 10  # training rows below which a category has no column
 _C = 0.1  # inverse strength of the L2 penalty
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
 _MOST = np.finfo(np.float32).max  # infinite values count as this
@@ -189,7 +189,7 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
         seen = np.clip(X[~np.isnan(X[:, at]), at], -_MOST, _MOST)
         if at in categories:
             codes, counts = np.unique(seen.astype(np.int64), return_counts=True)
-            levels[at] = codes[counts >= _LEAST_CATEGORY].tolist()
+            levels[at] = codes[counts >= LEAST_CATEGORY].tolist()
             continue
         if len(seen) and seen.min() < seen.max():
             quantiles = np.quantile(seen, np.linspace(0, 1, _KNOTS), method="lower")

@@ -10,17 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import optuna
 from scipy.special import expit
 
 from ..contracts.params import Learner
-from .boosting import Training, binned, grow, raw_scores
+from .boosting import Training
 from .calibrators import log_loss_of
-from .churn import BINS
 from .churn_rows import ChurnRows, held_out_parts
-from .linear_risk import fit_control_risk
+from .control_trees import TaughtRows
 from .logged import Floats
 
 ROUNDS, LEAVES, LEAF_ROWS, RATES = (50, 400), (4, 63), (20, 300), (0.02, 0.2)  # searched between
@@ -67,18 +65,18 @@ def search_learner(rows: ChurnRows, training: Training, say: Callable[[str], Non
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows to learn from in bins, their outcome, what their arms move its log-odds by, and rows to judge by."""
+    """Rows to learn from, what their arms move the log-odds by, and rows to judge by."""
 
-    data: lgb.Dataset
-    y: Floats
-    moved: Floats | None
+    rows: TaughtRows
+    moved: Floats
     new: ChurnRows
 
 
 def _part(others: ChurnRows, new: ChurnRows, training: Training) -> _Part:
-    y = others.churned.astype(np.float64)
-    moved = None if others.control.all() else fit_control_risk(others.X, y, others.arm, training)[1]
-    return _Part(binned(others.X, training, BINS), y, moved, new)
+    rows = TaughtRows.of(others.X, others.churned.astype(np.float64), others.arm, training)
+    everyone = np.ones(len(rows.y), dtype=bool)
+    moved = np.zeros(len(rows.y)) if others.control.all() else rows.regression(everyone, training)[1]
+    return _Part(rows, moved, new)
 
 
 def _suggested(trial: optuna.Trial, given: Learner) -> Learner:
@@ -91,13 +89,15 @@ def _suggested(trial: optuna.Trial, given: Learner) -> Learner:
 
 
 def _losses(learner: Learner, parts: list[_Part], training: Training) -> Floats:
-    """Return the log-loss of the trees of every row to judge by."""
+    """Return the log-loss of every row to judge by, after as many rounds as are best on average: the fit chooses them
+    likewise, from a share to a multiple of the learner's."""
     settings, losses = replace(training, learner=learner), []
     for part in parts:
-        booster = grow(part.data, np.ones(len(part.y), dtype=bool), part.y, settings, "binary", part.moved)
-        risk = expit(raw_scores(booster, part.new.X, training.threads))
-        losses.append(log_loss_of(risk, part.new.churned.astype(np.float64)))
-    return np.concatenate(losses)
+        everyone = np.ones(len(part.rows.y), dtype=bool)
+        odds = part.rows.staged(everyone, part.moved, settings, part.new.X)
+        losses.append(log_loss_of(expit(odds), part.new.churned.astype(np.float64)[:, None]))
+    each = np.concatenate(losses)
+    return np.asarray(each[:, each.mean(axis=0).argmin()])
 
 
 def _described(learner: Learner, losses: Floats) -> dict[str, Any]:

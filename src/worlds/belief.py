@@ -1,8 +1,9 @@
 """What the best reader would believe who knows how the world works but sees only its records.
 
-The exact Bayesian belief, up to sampling: guesses at the traits are drawn and weighted by importance sampling, trouble
-is summed over exactly, guess by guess, by the forward filter of a hidden Markov chain (Rabiner 1989). Nobody who reads
-the records ranks better on average. Evaluations of the simulated world may read it; pipelines must not.
+The exact Bayesian belief, up to sampling and to minutes and money as rounded: guesses at the traits are drawn and
+weighted by importance sampling, trouble is summed over exactly, guess by guess, by the forward filter of a hidden
+Markov chain (Rabiner 1989). Nobody who reads the records ranks better on average. Evaluations of the simulated world
+may read it; pipelines must not.
 """
 
 import numpy as np

@@ -75,13 +75,13 @@ def answers(d: Drivers, kind: str, strength: float, moved: Floats) -> Answer:
     """
     if kind == "shoppers":
         return _shoppers(d, strength)
-    fits = _fits(d, moved)
+    suits = fits(d, moved)
     zero = np.zeros_like(d.size)
-    churn = np.column_stack([zero, *(base + slope * fit for (base, slope, *_), fit in zip(_SIZES, fits, strict=True))])
+    churn = np.column_stack([zero, *(base + slope * fit for (base, slope, *_), fit in zip(_SIZES, suits, strict=True))])
     rate = np.column_stack(
-        [zero, *(base + slope * fit for (_, _, base, slope, _), fit in zip(_SIZES, fits, strict=True))]
+        [zero, *(base + slope * fit for (_, _, base, slope, _), fit in zip(_SIZES, suits, strict=True))]
     )
-    size = np.column_stack([zero, *(growth * fit for (*_, growth), fit in zip(_SIZES, fits, strict=True))])
+    size = np.column_stack([zero, *(growth * fit for (*_, growth), fit in zip(_SIZES, suits, strict=True))])
     size[:, 4] -= 0.15  # what a discount gives away
     annoyed = logistic(3.0 * (d.unhappy - 0.6))
     churn[:, 5] += 0.7 * annoyed
@@ -128,7 +128,7 @@ _SIZES = (
 )
 
 
-def _fits(d: Drivers, moved: Floats) -> list[Floats]:
+def fits(d: Drivers, moved: Floats) -> list[Floats]:
     """Return how well each arm suits each row, between -1 (it annoys) and 1."""
     large: Flags = d.plan >= 2
     worn = 1.0 - 0.6 * moved

@@ -11,10 +11,11 @@ from sklearn.metrics import roc_auc_score
 
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
-from rapport.models import churn
+from rapport.models import churn, control_trees
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.calibrators import Calibrator
 from rapport.models.churn import ChurnModel, fit_churn
+from rapport.models.drivers import churn_contributions
 from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=1, category_indexes=())
@@ -64,13 +65,15 @@ def test_overconfident_trees_are_corrected() -> None:
 @pytest.mark.parametrize(("weights", "grown", "regressed"), [((1.0, 0.0), 3, 2), ((0.0, 1.0), 2, 3), ((1.0, 1.0), 3, 3),
                                                              ((0.0, 0.0), 2, 2)])  # fmt: skip
 def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weights, grown, regressed) -> None:
-    """Of two folds each; trees of several arms start from what the regression says each arm moves."""
+    """Of two folds each; trees of several arms start from what the regression says each arm moves, and what those on
+    everything say of the control is learned once more."""
     X, churned, _, ids = population(400, 1)
     arm = np.arange(400) % arms
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
     whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, None, arm)[0]
     model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, None, arm)
-    assert counts == {"grow": grown, "fit_control_risk": max(regressed, grown) if arms > 1 else regressed}
+    again = arms > 1 and weights[0] > 0
+    assert counts == {"grow": grown + again, "fit_control_risk": max(regressed, grown) if arms > 1 else regressed}
     for part in ("booster", "linear"):
         found = getattr(model, part)
         assert (found is None) == (weights[part == "linear"] == 0.0)
@@ -94,7 +97,7 @@ def fit_weighted(monkeypatch, weights, *rows) -> tuple[ChurnModel, dict[str, int
 
     with monkeypatch.context() as patch:
         for name in counts:
-            patch.setattr(churn, name, counting(name, getattr(churn, name)))
+            patch.setattr(control_trees, name, counting(name, getattr(control_trees, name)))
         patch.setattr(churn, "choose_calibrator", lambda *_: Calibrator("none", weights, 0.0))
         return fit_churn(*rows), counts
 
@@ -135,10 +138,10 @@ def test_rows_of_one_stakeholder_cannot_be_calibrated_and_give_a_constant() -> N
     assert model.predict(X[:1], 1)[0] == pytest.approx((churned.sum() + 0.5) / 201)
 
 
-@pytest.mark.parametrize("signal", [0.0, 1.0])
-def test_files_give_identical_predictions(signal: float) -> None:
+@pytest.mark.parametrize(("signal", "arms"), [(0.0, 1), (1.0, 1), (1.0, 3)])
+def test_files_give_identical_predictions(signal: float, arms: int) -> None:
     X, churned, _, ids = population(1500, 7, signal)
-    model = fit_churn(X, churned if signal else np.zeros(1500, dtype=bool), ids, TRAINING)
+    model = fit_churn(X, churned if signal else np.zeros(1500, dtype=bool), ids, TRAINING, arm=np.arange(1500) % arms)
     files = {name: part if isinstance(part, str) else json.loads(json.dumps(part))
              for name, part in model.as_files().items()}  # fmt: skip
     assert set(files) == ({"churn.json", "churn.txt"} if signal else {"churn.json"})
@@ -195,13 +198,13 @@ def test_near_the_truth_of_a_later_wave() -> None:
 
 
 def test_rows_of_other_arms_help_where_rows_are_few() -> None:
-    """8,000 randomised decisions, a sixth of them under the control; AUC against ten draws from the true risk.
+    """8,000 randomised decisions, a sixth of them under the control; AUC against 25 draws from the true risk.
 
-    On seeds 21 to 25 the other arms' rows took the distance to the truth from 0.020 on average to 0.012, in the least
-    of them by 0.002; the mean of the last two is asked for half of the average.
+    On these seeds the other arms' rows take the distance to the truth from 0.020 on average to 0.013, though on one it
+    grows by 0.002; half of the average is asked for.
     """
     behind: dict[str, list[float]] = {"with": [], "without": []}
-    for seed in (24, 25):
+    for seed in range(21, 26):
         data, later = (draw_trial(Trial(8000, seed, later=after)) for after in (False, True))
         training, control = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), data.arm == 0
         left, ids, waves = data.retained == 0, pd.Series(np.arange(8000)).astype("str"), pd.Series(data.wave)
@@ -213,7 +216,54 @@ def test_rows_of_other_arms_help_where_rows_are_few() -> None:
             for name, model in (("with", ours), ("without", alone)):
                 behind[name].append(roc_auc_score(drawn, truth) - roc_auc_score(drawn, model.predict(later.X, 1)))
     assert np.mean(behind["with"]) < 0.016
-    assert np.mean(behind["with"]) < np.mean(behind["without"]) - 0.004
+    assert np.mean(behind["with"]) < np.mean(behind["without"]) - 0.0034
+
+
+def test_an_arm_that_turns_what_drives_leaving_round_misleads_nobody() -> None:
+    """The arm's rows, half of all, say the contrary of the control's; taken together nothing would be left."""
+    X, churned, ids, arm = turned(8000, 18)
+    model = fit_churn(X, churned, ids, TRAINING, arm=arm)
+    X_new, _, _, _ = turned(5000, 19)
+    truth = expit(-1.0 + 1.5 * X_new[:, 0])
+    assert np.corrcoef(model.predict(X_new, 1), truth)[0, 1] > 0.97
+    together = fit_churn(X, churned, ids, TRAINING)
+    assert np.ptp(together.predict(X_new, 1)) < 0.2
+
+
+def turned(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, pd.Series, np.ndarray]:
+    """Return X, churned, ids and arms: the first column drives people away, but under the arm it keeps them."""
+    rng = np.random.default_rng(seed)
+    X, arm = rng.normal(size=(rows, 4)).astype(np.float32), rng.integers(0, 2, rows)
+    churned = rng.random(rows) < expit(-1.0 + 1.5 * np.where(arm == 0, 1, -1) * X[:, 0])
+    return X, churned, pd.Series(range(rows)).astype("str"), arm
+
+
+def test_what_drives_leaving_under_the_control_is_told_though_the_arm_turns_it_round() -> None:
+    """The first column's part of the log-odds against its true one, 1.5 for each unit; the others have next to none."""
+    X, churned, ids, arm = turned(8000, 18)
+    found = churn_contributions(fit_churn(X, churned, ids, TRAINING, arm=arm), X, 1)
+    slope = np.polyfit(X[:, 0], found.of_features[:, 0], 1)[0]
+    assert 1.2 < slope < 1.8
+    assert found.of_features[:, 1:].std(axis=0).max() < 0.15
+    assert np.ptp(found.baseline) < 1e-6
+
+
+def test_where_no_fold_can_be_told_the_control_apart_the_risk_is_constant() -> None:
+    """All of the control's rows are of one stakeholder, so that of one fold nobody else is under the control."""
+    X, _, ids, arm = turned(3000, 21)
+    churned = np.random.default_rng(22).random(3000) < np.where(arm == 0, 0.1, 0.8)
+    model = fit_churn(X, churned, ids.where(arm != 0, "one"), TRAINING, arm=arm)
+    assert model.predict(X, 1) == pytest.approx(np.full(3000, churned[arm == 0].mean()), abs=0.001)
+
+
+@pytest.mark.parametrize(("rate", "chosen"), [(0.5, 10), (0.005, 180)])
+def test_hasty_trees_are_few_and_slow_ones_many(rate: float, chosen: int) -> None:
+    """Of a sixth to three times the learner's 60 rounds."""
+    X, churned, _, ids = population(5000, 20)
+    learner = Learner(rounds=60, leaves=7, min_leaf_rows=40, learning_rate=rate)
+    booster = fit_churn(X, churned, ids, Training(learner, 5, 1, ())).booster
+    assert booster is not None
+    assert booster.num_trees() == chosen
 
 
 def test_the_arms_alone_do_not_move_the_risk_under_the_control() -> None:
