@@ -114,7 +114,7 @@ def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64],
                  training: Training) -> tuple[NDArray[np.float64], int] | None:  # fmt: skip
     """Return the log-odds of trees and regression, shape (n, 2), NaN beside the control, and the rounds of lowest
     log-loss; None where the control's rows that teach a fold are too few or of one class."""
-    control, stops = rows.arm == 0, stops_of(training)
+    control, stops, of_arms = rows.arm == 0, stops_of(training), []
     of_trees, of_line = np.full((len(rows.y), len(stops)), np.nan), np.full(len(rows.y), np.nan)
     for k in range(training.learner.folds):
         inside, outside = (fold == k) & control, fold != k
@@ -124,6 +124,13 @@ def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64],
         linear, moved = rows.regression(outside, training)
         new = rows.X[inside]
         of_trees[inside], of_line[inside] = rows.staged(outside, moved, training, new), linear.log_odds(new)
+        of_arms.append(moved)
     loss = [log_loss_of(expit(each), rows.y[control]).mean() for each in of_trees[control].T]
     best = int(np.argmin(loss))
-    return np.column_stack([of_trees[:, best], of_line]), stops[best]
+    odds = np.column_stack([of_trees[:, best], of_line])
+    if rows.arm.any():  # those that predict have learned once more
+        for k, moved in enumerate(of_arms):
+            trees = rows.trees(fold != k, moved, of_rounds(training, stops[best]))
+            inside = (fold == k) & control
+            odds[inside, 0] = raw_scores(trees, rows.X[inside], training.threads)
+    return odds, stops[best]

@@ -65,14 +65,14 @@ def test_overconfident_trees_are_corrected() -> None:
 @pytest.mark.parametrize(("weights", "grown", "regressed"), [((1.0, 0.0), 3, 2), ((0.0, 1.0), 2, 3), ((1.0, 1.0), 3, 3),
                                                              ((0.0, 0.0), 2, 2)])  # fmt: skip
 def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weights, grown, regressed) -> None:
-    """Of two folds each; trees of several arms start from what the regression says each arm moves, and what those on
-    everything say of the control is learned once more."""
+    """Of two folds each; trees of several arms start from what the regression says each arm moves, and what they say of
+    the control is learned once more, in each fold too."""
     X, churned, _, ids = population(400, 1)
     arm = np.arange(400) % arms
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
     whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, None, arm)[0]
     model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, None, arm)
-    again = arms > 1 and weights[0] > 0
+    again = 4 + (weights[0] > 0) if arms > 1 else 0  # two in each fold, and one on everything where trees count
     assert counts == {"grow": grown + again, "fit_control_risk": max(regressed, grown) if arms > 1 else regressed}
     for part in ("booster", "linear"):
         found = getattr(model, part)
