@@ -1,7 +1,7 @@
 """Churn risk on held-out stakeholders beside rivals, and beside the truth where it is known.
 
     python benchmarks/churn.py sources --datasets FOLDER [NAME …]   public sources; FOLDER holds a folder for each
-    python benchmarks/churn.py worlds --seeds 1 2 3 4               the simulated company, default size
+    python benchmarks/churn.py worlds --seeds 1 2 3 4               the simulated company today, default size
     python benchmarks/churn.py trials --seeds 1 2 3 4               worlds whose truth is a function of the features
 
 `--search 12` tries twelve sizes of trees in every fit of the first two and compares with none.
@@ -31,11 +31,12 @@ from rapport.contracts.params import Learner, Params, Search
 from rapport.evaluation.calibration import expected_calibration_error, recalibration
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.models.boosting import Training
-from rapport.models.churn_baselines import BASELINES
+from rapport.models.churn_baselines import BASELINES, baseline_columns
 from rapport.models.churn_rows import ChurnRows, churn_rows, decided_arms, held_out_parts
 from rapport.models.churn_training import fit_risk, train_churn
 from rapport.models.encoding import Encoding
 from rapport.models.linear_risk import fit_linear_risk
+from rapport.models.search import search_learner
 from rapport.sources.adapters import DATASETS
 from rapport.sources.simulated import simulated_world
 from rapport.store.project import load_params, overlay_params
@@ -65,11 +66,16 @@ def project() -> Iterator[None]:
             os.chdir(before)
 
 
-def project_rows(params: Params) -> tuple[ChurnRows, Training]:
-    """Return the snapshots of the project in the current folder, and how it grows trees."""
+def encoding_of(params: Params) -> Encoding:
+    """Return how the project in the current folder turns features into columns."""
     snapshots = pd.read_parquet("data/features/snapshots.parquet")
     features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
-    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
+    return Encoding.fit(snapshots, features, params.features.max_categories)
+
+
+def project_rows(params: Params) -> tuple[ChurnRows, Training]:
+    """Return the snapshots of the project in the current folder, and how it grows trees."""
+    snapshots, encoding = pd.read_parquet("data/features/snapshots.parquet"), encoding_of(params)
     training = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
     arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
     return churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()})), training
@@ -146,22 +152,43 @@ def sources(names: list[str], datasets: Path, trials: int) -> None:
         print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
 
 
-def worlds(seeds: list[int], stakeholders: int, trials: int) -> None:
+def worlds(seeds: list[int], stakeholders: int, futures: int, trials: int) -> None:
     """Print the table of simulated companies: their truth knows what no record shows, the best reader all they do."""
     rivals = ["the truth", BEST_READER, *BASELINES[1:], DEFAULT_LIGHTGBM, *([WITHOUT_SEARCH] if trials else [])]
-    heading(["seed", "held-out rows", "left", "error against the truth", f"AUC of {BEST_READER}"], rivals)
+    heading(["seed", "stakeholders", "leave", "error against the truth", f"AUC of {BEST_READER}"], rivals)
     for seed in seeds:
         with project():
             params = overlay_params({"seed": seed, "source": {"kind": "simulated", "stakeholders": stakeholders}})
             for stage in (ingest, featurize):
                 stage.main()
-            table, _ = held_out(params, trials)
-        world, at = simulated_world(params), pd.Timestamp(table["as_of"].iloc[0], tz="UTC")
+            table = today(params, trials)
+        world, at = simulated_world(params), pd.Timestamp(params.clock.as_of, tz="UTC")
         table["the truth"], table[BEST_READER] = true_and_believed(world, table["stakeholder_id"], at)
+        error, people = against_truth(table), len(table)
+        table = pd.concat([table] * futures, ignore_index=True)
+        table["churned"] = np.random.default_rng(seed).random(len(table)) < table["the truth"]
         best = auc(table["churned"].to_numpy(), table[BEST_READER].to_numpy(), table["stakeholder_id"].to_numpy(), 1)
-        first = [str(seed), f"{len(table):,}", f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}",
-                 shown(best.as_dict())]  # fmt: skip
+        first = [str(seed), f"{people:,}", f"{table['churned'].mean():.1%}", f"{error:.4f}", shown(best.as_dict())]
         print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+
+
+def today(params: Params, trials: int) -> pd.DataFrame:
+    """Return the risk of everybody who is there today in the project of the current folder, beside rivals.
+
+    Every model learns from all snapshots, as those do that are registered.
+    """
+    rows, given = project_rows(params)
+    population = pd.read_parquet("data/features/population.parquet")
+    new, untouched = encoding_of(params).matrix(population), rows.where(rows.control)
+    training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
+    found = {"churn_risk": replace(given, learner=search_learner(rows, training, quiet).learner)}
+    risks = found | ({WITHOUT_SEARCH: given} if trials else {})
+    return pd.DataFrame({
+        "stakeholder_id": population["stakeholder_id"],
+        **{name: fit_risk(rows, each).predict(new, 1) for name, each in risks.items()},
+        **baseline_columns(untouched.X, untouched.churned, new, rows.names, given),
+        DEFAULT_LIGHTGBM: default_lightgbm(rows, new, given),
+    })  # fmt: skip
 
 
 def true_and_believed(world: World, ids: pd.Series, at: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
@@ -217,13 +244,14 @@ def main() -> None:
     for each in (public, company):
         each.add_argument("--search", type=int, default=0, help="trials of a search for the size of trees")
     company.add_argument("--stakeholders", type=int, default=20_000, help="ever in the company")
+    company.add_argument("--futures", type=int, default=10, help="outcomes drawn for each of those who are there today")
     trial.add_argument("--rows", type=int, default=40_000, help="decisions, a sixth of them under the control")
     trial.add_argument("--later-rows", type=int, default=600_000, help="decisions of the wave to judge on, likewise")
     given = parser.parse_args()
     if given.what == "sources":
         sources(given.names, given.datasets, given.search)
     elif given.what == "worlds":
-        worlds(given.seeds, given.stakeholders, given.search)
+        worlds(given.seeds, given.stakeholders, given.futures, given.search)
     else:
         trial_worlds(given.seeds, given.rows, given.later_rows)
 

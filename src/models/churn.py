@@ -1,8 +1,9 @@
 """Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
-calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees. Rows of other
-arms teach too (models.control_trees); what is chosen is chosen on the control's rows alone.
+calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and how strong
+the regression's penalty. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the control's
+rows alone.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, raw_scores
 from .calibrators import Calibrator, choose_calibrator, log_loss_of
 from .control_trees import TaughtRows, of_rounds, stops_of
-from .linear_risk import LEAST_CATEGORY, LinearRisk
+from .linear_risk import LEAST_CATEGORY, STRENGTHS, LinearRisk
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,17 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
     found = _out_of_fold(rows, fold, training)
     if found is None:
         return constant
-    odds, rounds = found
-    calibrator = choose_calibrator(odds[control], y[control], _later(as_of, fold, control))
+    calibrator = choose_calibrator(found.odds[control], y[control], _later(as_of, fold, control))
     by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
     if not (by_trees or by_linear):
         return constant
-    everyone = np.ones(len(y), dtype=bool)
-    linear, moved = rows.regression(everyone, training) if by_linear or arms.any() else (None, np.zeros(len(y)))
-    trees = rows.trees(everyone, moved, of_rounds(training, rounds)) if by_trees else None
-    return ChurnModel(trees, linear if by_linear else None, calibrator)
+    everyone, linear, moved = np.ones(len(y), dtype=bool), None, np.zeros(len(y))
+    if by_linear or rows.several_arms:
+        strengths = sorted({STRENGTHS[0], found.strength}, reverse=True)
+        risks, moved = rows.regressions(everyone, training, strengths)
+        linear = risks[-1] if by_linear else None
+    trees = rows.trees(everyone, moved, of_rounds(training, found.rounds)) if by_trees else None
+    return ChurnModel(trees, linear, calibrator)
 
 
 def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -110,27 +115,46 @@ def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np
     return np.asarray(as_of[control] == as_of[control].max(), dtype=bool)
 
 
-def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64],
-                 training: Training) -> tuple[NDArray[np.float64], int] | None:  # fmt: skip
-    """Return the log-odds of trees and regression, shape (n, 2), NaN beside the control, and the rounds of lowest
-    log-loss; None where the control's rows that teach a fold are too few or of one class."""
-    control, stops, of_arms = rows.arm == 0, stops_of(training), []
-    of_trees, of_line = np.full((len(rows.y), len(stops)), np.nan), np.full(len(rows.y), np.nan)
+@dataclass(frozen=True)
+class _OutOfFold:
+    """What is best out of fold, on the control's rows.
+
+    Attributes:
+        odds: log-odds of trees and regression, shape (n, 2), NaN beside the control.
+        rounds: how many trees.
+        strength: of the regression's penalty.
+    """
+
+    odds: Floats
+    rounds: int
+    strength: float
+
+
+def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) -> _OutOfFold | None:
+    """Return rounds and strength of lowest log-loss; None where the control's rows that teach a fold are too few or of
+    one class."""
+    control, stops, taught_by = rows.arm == 0, stops_of(training), []
+    of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, STRENGTHS))
     for k in range(training.learner.folds):
         inside, outside = (fold == k) & control, fold != k
         taught = rows.y[outside & control]
         if len(taught) < LEAST_CATEGORY or not 0 < taught.sum() < len(taught):
             return None
-        linear, moved = rows.regression(outside, training)
+        risks, moved = rows.regressions(outside, training, STRENGTHS)
+        taught_by.append(rows.arm_trees(outside, moved, of_rounds(training, stops[-1])))
         new = rows.X[inside]
-        of_trees[inside], of_line[inside] = rows.staged(outside, moved, training, new), linear.log_odds(new)
-        of_arms.append(moved)
-    loss = [log_loss_of(expit(each), rows.y[control]).mean() for each in of_trees[control].T]
-    best = int(np.argmin(loss))
-    odds = np.column_stack([of_trees[:, best], of_line])
-    if rows.arm.any():  # those that predict have learned once more
-        for k, moved in enumerate(of_arms):
-            trees = rows.trees(fold != k, moved, of_rounds(training, stops[best]))
+        of_trees[inside] = taught_by[k].under_control(new, training.threads, stops)
+        of_lines[inside] = np.column_stack([risk.log_odds(new) for risk in risks])
+    best_trees, best_line = (_best(tried[control], rows.y[control]) for tried in (of_trees, of_lines))
+    odds = np.column_stack([of_trees[:, best_trees], of_lines[:, best_line]])
+    if rows.several_arms:  # those that predict have learned once more
+        for k, trees in enumerate(taught_by):
+            again = rows.learned_again(fold != k, trees, of_rounds(training, stops[best_trees]))
             inside = (fold == k) & control
-            odds[inside, 0] = raw_scores(trees, rows.X[inside], training.threads)
-    return odds, stops[best]
+            odds[inside, 0] = raw_scores(again, rows.X[inside], training.threads)
+    return _OutOfFold(odds, stops[best_trees], STRENGTHS[best_line])
+
+
+def _best(tried: Floats, y: Floats) -> int:
+    """Return the column of log-odds, shape (n, k), with the lowest log-loss."""
+    return int(log_loss_of(expit(tried), y[:, None]).mean(axis=0).argmin())

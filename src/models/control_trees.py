@@ -6,6 +6,7 @@ what each arm moves on average. What they say of the control is then learned onc
 without arms. Where all rows are under the control, one fit is enough.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import lightgbm as lgb
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from .boosting import Training, binned, grow, raw_scores
-from .linear_risk import LinearRisk, fit_control_risk
+from .linear_risk import LinearRisk, fit_control_risks
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 STOPS = (1 / 6, 1 / 3, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)  # of the learner's rounds: how many to keep is chosen out of fold
 BINS = 63  # of a column: a third faster than LightGBM's 255 on ten thousand rows, its AUC within 0.002 either way
@@ -37,6 +39,31 @@ def stops_of(training: Training) -> list[int]:
 def of_rounds(training: Training, rounds: int) -> Training:
     """Return settings of so many rounds."""
     return replace(training, learner=training.learner.model_copy(update={"rounds": rounds}))
+
+
+@dataclass(frozen=True)
+class ArmTrees:
+    """Trees of the log-odds that know a row's arm, if there are several.
+
+    Attributes:
+        booster: what its trees say is added to `start`.
+        start: the control's log-odds before any tree.
+        arm_column: whether the last column is the arm.
+    """
+
+    booster: lgb.Booster
+    start: float
+    arm_column: bool
+
+    def under_control(self, X: Matrix, threads: int, stops: list[int]) -> Floats:
+        """Return the log-odds of rows, shape (m, p), after so many of the trees, rising; shape (m, stops)."""
+        between = list(zip([0, *stops], stops, strict=False))
+        parts = []
+        for at in range(0, max(len(X), 1), _AT_ONCE):
+            part = X[at : at + _AT_ONCE]
+            asked = np.column_stack([part, np.zeros(len(part), dtype=np.float32)]) if self.arm_column else part
+            parts.append(np.column_stack([raw_scores(self.booster, asked, threads, *each) for each in between]))
+        return self.start + np.concatenate(parts).cumsum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -66,48 +93,45 @@ class TaughtRows:
         wider = replace(training, category_indexes=(*training.category_indexes, X.shape[1]))
         return cls(X, y, arm, data, binned(np.column_stack([X, arm.astype(np.float32)]), wider, BINS))
 
-    def regression(self, some: NDArray[np.bool_], training: Training) -> tuple[LinearRisk, Floats]:
-        """Return the regression of some of the rows, mask of shape (n,), and by how much the arm of each moves it."""
-        return fit_control_risk(self.X[some], self.y[some], self.arm[some], training)
+    @property
+    def several_arms(self) -> bool:
+        """Whether some rows are under another arm than the control."""
+        return self.with_arm is not None
 
-    def staged(self, some: NDArray[np.bool_], moved: Floats, training: Training, new: Matrix) -> Floats:
-        """Return what trees of some of the rows say of others, log-odds after each of `stops_of`, shape (m, stops).
+    def regressions(
+        self, some: Flags, training: Training, strengths: Sequence[float]
+    ) -> tuple[tuple[LinearRisk, ...], Floats]:
+        """Return regressions of some of the rows, mask of shape (n,), and by how much the arm of each moves it."""
+        return fit_control_risks(self.X[some], self.y[some], self.arm[some], training, strengths)
+
+    def arm_trees(self, some: Flags, moved: Floats, training: Training) -> ArmTrees:
+        """Return trees of some of the rows.
 
         Args:
             some: rows to learn from, both outcomes among them, mask of shape (n,).
             moved: what the arm of each of those moves the log-odds by.
             training: how trees are grown.
-            new: rows to predict, shape (m, p).
         """
-        stops = stops_of(training)
-        booster, start = self._knowing_arms(some, moved, of_rounds(training, stops[-1]))
-        between = zip([0, *stops], stops, strict=False)
-        steps = [self._under_control(booster, new, training.threads, first, last) for first, last in between]
-        return start + np.column_stack(steps).cumsum(axis=1)
-
-    def trees(self, some: NDArray[np.bool_], moved: Floats, training: Training) -> lgb.Booster:
-        """Return trees of the features alone, whose raw scores are log-odds; arguments as in `staged`."""
-        booster, start = self._knowing_arms(some, moved, training)
         if self.with_arm is None:
-            return booster
-        told = np.zeros(len(self.y))
-        told[some] = start + self._under_control(booster, self.X[some], training.threads)
-        return grow(self.data, some, told, training, "regression")
-
-    def _knowing_arms(self, some: NDArray[np.bool_], moved: Floats, training: Training) -> tuple[lgb.Booster, float]:
-        """Return trees whose last column is the arm, if there are several, and the control's log-odds they add to."""
-        if self.with_arm is None:
-            return grow(self.data, some, self.y, training, "binary"), 0.0
+            return ArmTrees(grow(self.data, some, self.y, training, "binary"), 0.0, False)
         of_control = float(logit(self.y[some].mean()) - moved.mean())
         start = np.zeros(len(self.y))
         start[some] = of_control + moved
-        return grow(self.with_arm, some, self.y, training, "binary", start), of_control
+        return ArmTrees(grow(self.with_arm, some, self.y, training, "binary", start), of_control, True)
 
-    def _under_control(
-        self, booster: lgb.Booster, X: Matrix, threads: int, first: int = 0, last: int | None = None
-    ) -> Floats:
-        if self.with_arm is None:
-            return raw_scores(booster, X, threads, first, last)
-        parts = [X[at : at + _AT_ONCE] for at in range(0, max(len(X), 1), _AT_ONCE)]
-        asked = (np.column_stack([part, np.zeros(len(part), dtype=np.float32)]) for part in parts)
-        return np.concatenate([raw_scores(booster, each, threads, first, last) for each in asked])
+    def learned_again(self, some: Flags, trees: ArmTrees, training: Training) -> lgb.Booster:
+        """Return trees of the features alone, taught by the first trees that know arms; raw scores are log-odds.
+
+        Args:
+            some: rows to learn from, mask of shape (n,).
+            trees: of `arm_trees`, at least `learner.rounds`.
+            training: how trees are grown.
+        """
+        told = np.zeros(len(self.y))
+        told[some] = trees.under_control(self.X[some], training.threads, [training.learner.rounds])[:, 0]
+        return grow(self.data, some, told, training, "regression")
+
+    def trees(self, some: Flags, moved: Floats, training: Training) -> lgb.Booster:
+        """Return trees of the features alone, whose raw scores are log-odds; arguments as of `arm_trees`."""
+        trees = self.arm_trees(some, moved, training)
+        return self.learned_again(some, trees, training) if self.several_arms else trees.booster

@@ -1,14 +1,16 @@
-"""A logistic regression that fits in JSON: numbers as percentiles of the training rows, categories a column each.
+"""A logistic regression that fits in JSON: numbers as normal scores of their ranks, categories a column each.
 
-Percentiles make skew and outliers harmless; what is missing stands in the middle and has a flag of its own.
+Ranks make skew and outliers harmless, their normal scores (van der Waerden 1952) leave the tails their weight; what is
+missing stands in the middle and has a flag of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -21,10 +23,10 @@ _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients n
 _AT_ONCE = 50_000  # rows whose columns are held together
 _KNOTS = 33  # percentiles kept of each number
 LEAST_CATEGORY = 10  # training rows below which a category has no column
-_C = 0.1  # inverse strength of the L2 penalty
+STRENGTHS = (0.1, 0.02, 0.004)  # inverse strengths of the L2 penalty to choose from, LogisticRegression's C, falling
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
 _MOST = np.finfo(np.float32).max  # infinite values count as this
-_UNIT_VARIANCE = 12**0.5  # of a uniform percentile
+_TAIL = 0.5 / _KNOTS  # share of the training rows that the lowest value stands for, and the highest
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,12 @@ class LinearRisk:
     def _columns(self, X: Matrix) -> Iterator[Floats]:
         """Yield the columns of the design, shape (n,) each."""
         for at, knots in self.knots.items():
-            yield _percentile(X[:, at], knots)
+            yield _normal_score(X[:, at], knots)
         for at in self.flagged:
             yield np.isnan(X[:, at]).astype(np.float64)
         for at, codes in self.levels.items():
             for code in codes:
                 yield (X[:, at] == code).astype(np.float64)
-
-    def apart(self, at: int) -> tuple["LinearRisk", dict[int, float]]:
-        """Return the regression without a column of categories, and what each of its codes added to the log-odds."""
-        before = sum(len(codes) for column, codes in self.levels.items() if column < at)
-        start, codes = len(self.knots) + len(self.flagged) + before, self.levels.get(at, [])
-        end = start + len(codes)
-        coefficients, means = (each[:start] + each[end:] for each in (self.coefficients, self.means))
-        levels = {column: each for column, each in self.levels.items() if column != at}
-        rest = replace(self, levels=levels, coefficients=coefficients, means=means)
-        return rest, dict(zip(codes, self.coefficients[start:end], strict=True))
 
     def design(self, X: Matrix) -> Floats:
         """Return all columns, shape (n, coefficients)."""
@@ -110,25 +102,8 @@ class LinearRisk:
 
 
 def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
-    """Return the regression of a two-class outcome.
-
-    Args:
-        X: shape (n, p); NaN is missing.
-        y: 0 or 1, both present, shape (n,).
-        training: category columns, seed and threads.
-    """
-    X, y = _enough(X, y, training)
-    blank = _described(X, training.category_indexes)
-    design = blank.design(X)
-    if design.shape[1] == 0:
-        share = float(y.mean())
-        return LinearRisk({}, {}, (), (), (), float(np.log(share / (1 - share))))
-    with threadpool_limits(training.threads):
-        model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=100).fit(design, y)
-    coefficients = tuple(np.round(model.coef_[0], _DECIMALS).tolist())
-    means = tuple(np.round(design.mean(axis=0), _DECIMALS).tolist())
-    intercept = round(float(model.intercept_[0]), _DECIMALS)
-    return replace(blank, coefficients=coefficients, means=means, intercept=intercept)
+    """Return the regression of a two-class outcome under the weakest penalty; arguments as of `fit_control_risks`."""
+    return fit_control_risks(X, y, np.zeros(len(y), dtype=np.int64), training, STRENGTHS[:1])[0][0]
 
 
 def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Training) -> Floats:
@@ -140,44 +115,62 @@ def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Tr
         new: shape (m, p).
         training: category columns, seed and threads.
     """
-    X, y = _enough(X, y, training)
+    X, y = _enough(training, X, y)
     blank = _described(X, training.category_indexes)
     design = blank.design(X)
     if design.shape[1] == 0:
         return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
     with threadpool_limits(training.threads):
-        model = LogisticRegression(C=_C, max_iter=300).fit(design, y)
+        model = LogisticRegression(C=STRENGTHS[0], max_iter=300).fit(design, y)
         parts = (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE))
         return np.concatenate([model.predict_log_proba(blank.design(part)) for part in parts])
 
 
-def fit_control_risk(X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training) -> tuple[LinearRisk, Floats]:
-    """Return the regression under the control, and by how much each row's arm moves its log-odds, shape (n,).
+def fit_control_risks(
+    X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training, strengths: Sequence[float]
+) -> tuple[tuple[LinearRisk, ...], Floats]:
+    """Return the regression under the control for each penalty, and by how much each row's arm moves its log-odds.
 
     An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest.
 
     Args:
-        X: shape (n, p).
+        X: shape (n, p); NaN is missing.
         y: 0 or 1, both present, shape (n,).
         arm: index of each row's arm, the control 0, shape (n,).
         training: category columns of X, seed and threads.
+        strengths: some of `STRENGTHS`. What arms move is penalised, and told, as by the first.
     """
-    if not arm.any():
-        return fit_linear_risk(X, y, training), np.zeros(len(y))
-    at = X.shape[1]
-    wider = replace(training, category_indexes=(*training.category_indexes, at))
-    both, added = fit_linear_risk(np.column_stack([X, arm.astype(np.float32)]), y, wider).apart(at)
-    of_control = added.get(0, 0.0)
-    moves = np.array([added.get(code, 0.0) - of_control for code in range(int(arm.max()) + 1)])
-    return replace(both, intercept=round(both.intercept + of_control, _DECIMALS)), moves[arm]
+    everyone = arm
+    X, y, arm = _enough(training, X, y, arm)
+    blank = _described(X, training.category_indexes)
+    arms = np.flatnonzero(np.bincount(arm)[1:] >= LEAST_CATEGORY) + 1
+    design = np.column_stack([blank.design(X), arm[:, None] == arms])
+    if design.shape[1] == 0:
+        share = float(y.mean())
+        return (replace(blank, intercept=float(np.log(share / (1 - share)))),) * len(strengths), np.zeros(len(everyone))
+    columns, moves = design.shape[1] - len(arms), np.zeros(int(everyone.max()) + 1)
+    means = tuple(np.round(design[:, :columns].mean(axis=0), _DECIMALS).tolist())
+    risks: list[LinearRisk] = []
+    model = LogisticRegression(solver="newton-cholesky", max_iter=100, warm_start=True)
+    for strength in strengths:
+        wider = (strengths[0] / strength) ** 0.5  # a column so much wider needs a coefficient so much smaller
+        design[:, columns:] = wider * (arm[:, None] == arms)
+        with threadpool_limits(training.threads):
+            model.set_params(C=strength).fit(design, y)
+        coefficients = tuple(np.round(model.coef_[0, :columns], _DECIMALS).tolist())
+        intercept = round(float(model.intercept_[0]), _DECIMALS)
+        if not risks:
+            moves[arms] = np.round(model.coef_[0, columns:], _DECIMALS)
+        risks.append(replace(blank, coefficients=coefficients, means=means, intercept=intercept))
+    return tuple(risks), moves[everyone]
 
 
-def _enough(X: Matrix, y: NDArray[Any], training: Training) -> tuple[Matrix, NDArray[Any]]:
-    """Return the rows to learn from: all, or a random part of very many."""
-    if len(X) <= _MOST_LEARNT:
-        return X, y
-    kept = np.sort(np.random.default_rng(training.seed).choice(len(X), _MOST_LEARNT, replace=False))
-    return X[kept], y[kept]
+def _enough(training: Training, *rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the rows to learn from of each array: all, or a random part of very many."""
+    n, every = len(rows[0]), slice(None)
+    few = n <= _MOST_LEARNT
+    kept = every if few else np.sort(np.random.default_rng(training.seed).choice(n, _MOST_LEARNT, replace=False))
+    return (each[kept] for each in rows)
 
 
 def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
@@ -199,10 +192,10 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
     return LinearRisk(knots, levels, tuple(flagged), (), (), 0.0)
 
 
-def _percentile(column: NDArray[np.float32], knots: list[float]) -> Floats:
-    """Return the share of training rows below each value, ties in the middle, centred and scaled to unit variance."""
-    values, steps = np.clip(column, -_MOST, _MOST).astype(np.float64), np.linspace(-0.5, 0.5, len(knots))
-    up = np.interp(values, knots, steps)
-    down = -np.interp(-values, [-each for each in reversed(knots)], steps)
-    share: Floats = np.where(np.isnan(values), 0.0, (up + down) / 2) * _UNIT_VARIANCE
-    return share
+def _normal_score(column: NDArray[np.float32], knots: list[float]) -> Floats:
+    """Return the standard normal quantile of the share of training rows below each value, ties in the middle."""
+    values, shares = np.clip(column, -_MOST, _MOST).astype(np.float64), np.linspace(0.0, 1.0, len(knots))
+    below = np.interp(values, knots, shares)
+    not_above = 1.0 - np.interp(-values, [-each for each in reversed(knots)], shares)
+    share = np.clip((below + not_above) / 2, _TAIL, 1.0 - _TAIL)
+    return np.asarray(ndtri(np.where(np.isnan(values), 0.5, share)))

@@ -72,8 +72,8 @@ def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weigh
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
     whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, None, arm)[0]
     model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, None, arm)
-    again = 4 + (weights[0] > 0) if arms > 1 else 0  # two in each fold, and one on everything where trees count
-    assert counts == {"grow": grown + again, "fit_control_risk": max(regressed, grown) if arms > 1 else regressed}
+    again = 2 + (weights[0] > 0) if arms > 1 else 0  # one in each fold, and one on everything where trees count
+    assert counts == {"grow": grown + again, "fit_control_risks": max(regressed, grown) if arms > 1 else regressed}
     for part in ("booster", "linear"):
         found = getattr(model, part)
         assert (found is None) == (weights[part == "linear"] == 0.0)
@@ -86,7 +86,7 @@ def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weigh
 
 def fit_weighted(monkeypatch, weights, *rows) -> tuple[ChurnModel, dict[str, int]]:
     """Fit with a blend of given weights, and count what is fitted."""
-    counts = dict.fromkeys(("grow", "fit_control_risk"), 0)
+    counts = dict.fromkeys(("grow", "fit_control_risks"), 0)
 
     def counting(name, fit):
         def counted(*arguments):

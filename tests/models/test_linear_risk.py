@@ -1,14 +1,14 @@
-"""The regression that fits in JSON: percentiles, flags, categories, and the same numbers after a round trip."""
+"""The regression that fits in JSON: normal scores, flags, categories, and the same numbers after a round trip."""
 
 import json
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from rapport.contracts.params import Learner
 from rapport.models.boosting import Training
-from rapport.models.linear_risk import LinearRisk, _percentile, fit_control_risk, fit_linear_risk
+from rapport.models.linear_risk import STRENGTHS, LinearRisk, _normal_score, fit_control_risks, fit_linear_risk
 
 NAN = np.nan
 TRAINING = Training(Learner(), seed=3, threads=1, category_indexes=(2,))
@@ -24,10 +24,11 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, (rng.random(n) < expit(odds - 1)).astype(float)
 
 
-def test_a_percentile_by_hand() -> None:
+def test_a_normal_score_by_hand() -> None:
     """Knots 0, 10, 10, 20: a value of 10 lies between the first and the last knot that equals it."""
-    found = _percentile(np.array([-5, 0, 5, 10, 15, 20, 99, NAN], dtype=np.float32), [0.0, 10.0, 10.0, 20.0])
-    by_hand = np.array([-0.5, -0.5, -0.5 + 1 / 6, 0.0, 0.5 - 1 / 6, 0.5, 0.5, 0.0]) * 12**0.5
+    found = _normal_score(np.array([-5, 0, 5, 10, 15, 20, 99, NAN], dtype=np.float32), [0.0, 10.0, 10.0, 20.0])
+    end = 1 / 66  # half a share of 33 knots
+    by_hand = ndtri([end, end, 1 / 6, 0.5, 5 / 6, 1 - end, 1 - end, 0.5])
     np.testing.assert_allclose(found, by_hand, atol=1e-12)
 
 
@@ -74,26 +75,48 @@ def test_without_any_column_that_varies_it_is_the_base_rate(share: float) -> Non
     assert expit(model.log_odds(np.zeros((1, 3), dtype=np.float32)))[0] == pytest.approx(share)
 
 
-def test_a_column_of_categories_stands_apart() -> None:
-    X, y = rows(3000, 6)
-    whole = fit_linear_risk(X, y, TRAINING)
-    rest, added = whole.apart(2)
-    assert (rest.levels, list(added)) == ({}, [0, 1, 2])
-    np.testing.assert_allclose(rest.log_odds(X) + np.array([added[code] for code in X[:, 2].astype(int)]),
-                               whole.log_odds(X), atol=1e-12)  # fmt: skip
-
-
 def test_rows_of_other_arms_teach_the_risk_under_the_control() -> None:
     """Arms 1 and 2 move everyone's log-odds by −1 and 0.5; in 20 draws both were found within 0.2, seed fixed."""
+    X, arm, odds, y = trial()
+    (model,), moved = fit_control_risks(X, y, arm, PLAIN, STRENGTHS[:1])
+    assert [float(moved[arm == code].mean()) for code in range(3)] == pytest.approx([0.0, -1.0, 0.5], abs=0.2)
+    assert all(np.ptp(moved[arm == code]) == 0 for code in range(3))
+    assert abs(expit(model.log_odds(X)).mean() - expit(odds).mean()) < 0.015
+    (alone,), nothing = fit_control_risks(X[arm == 0], y[arm == 0], arm[arm == 0], PLAIN, STRENGTHS[:1])
+    assert alone == fit_linear_risk(X[arm == 0], y[arm == 0], PLAIN)
+    assert (nothing == 0).all()
+
+
+def test_an_arm_of_a_few_rows_counts_as_the_control() -> None:
+    X, _, _, y = trial()
+    arm = np.zeros(len(y), dtype=np.int64)
+    arm[:9] = 2
+    (model,), moved = fit_control_risks(X, y, arm, PLAIN, STRENGTHS[:1])
+    assert model == fit_linear_risk(X, y, PLAIN)
+    assert (moved == 0).all()
+
+
+def test_a_stronger_penalty_holds_the_features_not_the_arms() -> None:
+    """Each penalty finds what it finds alone, and the level under the control stays, whatever it does to features."""
+    X, arm, odds, y = trial()
+    risks, moved = fit_control_risks(X, y, arm, PLAIN, STRENGTHS)
+    sizes = [float(np.linalg.norm(risk.coefficients)) for risk in risks]
+    assert sizes == sorted(sizes, reverse=True)
+    for risk, strength in zip(risks, STRENGTHS, strict=True):
+        assert abs(expit(risk.log_odds(X)).mean() - expit(odds).mean()) < 0.02
+        (first, again), same = fit_control_risks(X, y, arm, PLAIN, (STRENGTHS[0], strength))
+        assert first == risks[0]
+        np.testing.assert_allclose(again.coefficients, risk.coefficients, atol=1e-4)
+        np.testing.assert_array_equal(same, moved)
+
+
+PLAIN = Training(Learner(), 1, 1, ())
+
+
+def trial() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return X, arm, log-odds under the control and outcome of 12,000 rows."""
     rng = np.random.default_rng(7)
     X, arm = rng.normal(size=(12_000, 2)).astype(np.float32), rng.integers(0, 3, 12_000)
     odds = 1.5 * X[:, 0] - 1.0
     y = (rng.random(len(X)) < expit(odds + np.array([0.0, -1.0, 0.5])[arm])).astype(float)
-    plain = Training(Learner(), 1, 1, ())
-    model, moved = fit_control_risk(X, y, arm, plain)
-    assert [float(moved[arm == code].mean()) for code in range(3)] == pytest.approx([0.0, -1.0, 0.5], abs=0.2)
-    assert all(np.ptp(moved[arm == code]) == 0 for code in range(3))
-    assert abs(expit(model.log_odds(X)).mean() - expit(odds).mean()) < 0.015
-    alone, nothing = fit_control_risk(X[arm == 0], y[arm == 0], arm[arm == 0], plain)
-    assert alone == fit_linear_risk(X[arm == 0], y[arm == 0], plain)
-    assert (nothing == 0).all()
+    return X, arm, odds, y
