@@ -1,6 +1,8 @@
 """Faults of params.yaml in the words of the file: which key, what was expected of it, what arrived."""
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from pydantic import ValidationError
@@ -71,7 +73,41 @@ def _told(key: _Key, found: Sequence[ErrorDetails], where: str, rest: str) -> Pa
     if first["type"] == "missing":
         return ParamsError(place, "a value for this key", "nothing", f"add the key{rest}")
     expected = " or ".join(dict.fromkeys(map(_expected, found)))
-    return ParamsError(place, expected, repr(first["input"])[:_LONGEST], f"correct the value{rest}")
+    given, kinds = first["input"], {each["type"] for each in found}
+    got = "nothing" if given is None else repr(given)[:_LONGEST]
+    return ParamsError(place, expected, got, _remedy(key[-1], given, kinds) + rest)
+
+
+def _remedy(name: int | str, given: object, kinds: Set[str]) -> str:
+    """Return what to write instead of a value that is not of these types."""
+    if given is None:
+        return _filling(name, kinds)
+    if "tuple_type" in kinds and isinstance(given, str | int | float):
+        return f"write [{given if isinstance(given, str) else json.dumps(given)}]"
+    number = quoted_number(given) if isinstance(given, str) and kinds & {"int_type", "float_type"} else None
+    if number is not None:
+        return f"write {number} without quotes"
+    if "int_type" in kinds and isinstance(given, float) and given.is_integer():
+        return f"write {given:.0f}"
+    return "correct the value"
+
+
+def _filling(name: int | str, kinds: Set[str]) -> str:
+    """Return what to write where the file has a key, or an item of a list, and nothing after it."""
+    if isinstance(name, int):
+        return "fill or remove the item"
+    if kinds & {"model_type", "dict_type"}:
+        return f"the section is empty: fill it, or write `{name}: {{}}` to leave it to its defaults"
+    return f"write `{name}: []`, or what belongs there" if "tuple_type" in kinds else "write a value, or remove the key"
+
+
+def quoted_number(text: str) -> str | None:
+    """Return a text that is written as a number; None where it is not.
+
+    >>> quoted_number(" 5 "), quoted_number("five")
+    ('5', None)
+    """
+    return text.strip() if re.fullmatch(r"\s*[+-]?\d+(?:\.\d+)?\s*", text) else None
 
 
 def _expected(each: ErrorDetails) -> str:

@@ -1,5 +1,6 @@
 """Faults of params are told in the words of the file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,35 @@ def test_a_fault_names_key_expectation_and_what_came(section: str, key: str, val
 def test_a_value_of_no_type_that_it_may_have_is_one_fault(section: str, key: str, value: Any, expected: str) -> None:
     with pytest.raises(ParamsError, match=rf"{expected}\. To mend it: correct the value\.$"):
         parse_params({**GIVEN, section: {**GIVEN[section], key: value}})
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("clock", "horizon_days", 90.0, "a whole number; got 90.0. To mend it: write 90"),
+        ("clock", "horizon_days", "90", "a whole number; got '90'. To mend it: write 90 without quotes"),
+        ("clock", "horizon_days", None, "a whole number; got nothing. To mend it: write a value, or remove the key"),
+        ("decision", "budget", "50.5", "a number; got '50.5'. To mend it: write 50.5 without quotes"),
+        ("outcome", "retention_value", "300", "a number or 'clv'; got '300'. To mend it: write 300 without quotes"),
+        ("features", "windows_days", 30, "a list; got 30. To mend it: write [30]"),
+        ("features", "exclude", "size, region", "a list; got 'size, region'. To mend it: write [size, region]"),
+        ("features", "exclude", None, "a list; got nothing. To mend it: write `exclude: []`, or what belongs there"),
+        ("interventions", "arms", {"call": None}, "a mapping; got nothing. To mend it: the section is empty: fill it, "
+         "or write `call: {}` to leave it to its defaults"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_told_with_what_to_write(section: str, key: str, value: Any, told: str) -> None:
+    with pytest.raises(ParamsError, match=rf"expected {re.escape(told)}\.$"):
+        parse_params({**GIVEN, section: {**GIVEN[section], key: value}})
+
+
+def test_an_empty_section_is_told_so() -> None:
+    parse_params({**GIVEN, "decision": {}})
+    with pytest.raises(ParamsError, match="decision: expected a mapping; got nothing.* section is empty: fill it, or "
+                       r"write `decision: \{\}` to leave it to its defaults"):  # fmt: skip
+        parse_params({**GIVEN, "decision": None})
+    with pytest.raises(ParamsError, match=r"decision\.contacts\.0: .* got nothing\. To mend it: fill or remove"):
+        parse_params({**GIVEN, "decision": {"contacts": [None]}})
 
 
 def test_two_faults_are_counted() -> None:
