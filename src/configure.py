@@ -14,7 +14,8 @@ from .contracts.params import Params
 from .sources.adapters import ADAPTERS, adapter_of, preset_path
 from .store.atomic import write_text
 from .store.console import new_app, run, say
-from .store.project import PARAMS, load_params, overlay_params, read_commented, read_yaml
+from .store.graph import check_for_dvc
+from .store.project import PARAMS, load_params, overlay_params, read_commented
 
 app = new_app("Check params.yaml, or turn it to another source.")
 
@@ -28,7 +29,7 @@ def main(
     params = load_params()
     if source and source not in ADAPTERS:
         raise ParamsError("configure, SOURCE", f"one of {', '.join(ADAPTERS)}", repr(source), "correct the name")
-    if data and not Path(data).exists():
+    if data and not Path(at_home(data)).exists():
         raise InputError(
             f"configure, --data {data}", "a folder", "nothing there", "correct the path; nothing has changed"
         )
@@ -36,21 +37,16 @@ def main(
         leaving = params.source.kind
         params = switch(source, leaving)
         say(f"{PARAMS} now describes {source}; the one for {leaving} is kept as {kept(leaving)}")
-    if data and data != params.source.path:
-        params = overlay_params({"source.path": data})
-    check_date()
+    path = at_home(data or params.source.path)
+    if path != params.source.path:
+        params = overlay_params({"source.path": path})
+    check_for_dvc(params)
     check_path(params)
 
 
-def check_date() -> None:
-    """Refuse a bare date, which DVC would meet with an error that names no remedy (docs/decisions/0003).
-
-    Raises:
-        ParamsError: `clock.as_of` is not quoted.
-    """
-    as_of = read_yaml(PARAMS)["clock"]["as_of"]
-    if not isinstance(as_of, str):
-        raise ParamsError(f"{PARAMS}, clock.as_of", "a quoted date, which DVC can read", str(as_of), f'write "{as_of}"')
+def at_home(path: str) -> str:
+    """Return a path with the home folder in place of `~`, which DVC takes for a name."""
+    return str(Path.home().joinpath(path[2:])) if path == "~" or path.startswith("~/") else path
 
 
 def switch(source: str, leaving: str) -> Params:

@@ -225,6 +225,20 @@ def test_a_bare_date_is_refused_before_dvc_meets_it(tmp_path: Path) -> None:
             configure.main("", "")
 
 
+def test_the_home_folder_is_written_out_since_dvc_knows_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path, {"source.path": "~/exports"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with inside(tmp_path):
+        with pytest.raises(InputError, match=r"--data ~/other: expected a folder; got nothing there"):
+            configure.main("", "~/other")
+        with pytest.raises(InputError, match=rf"source\.path {tmp_path}/exports: expected a folder; got nothing there"):
+            configure.main("", "")
+        for name, data in (("exports", ""), ("other", "~/other")):
+            Path(name).mkdir()
+            configure.main("", data)
+            assert load_params().source.path == str(tmp_path / name)
+
+
 def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:
     make_project(tmp_path)
     with inside(tmp_path):
