@@ -165,6 +165,10 @@ def _check_header(raw: pd.DataFrame, schema: pa.DataFrameSchema, optional: Seque
     if missing is not None:
         fix = f"add the column, or rename the one that holds it to {missing}"
         raise InputError(origin.name, f"a column {missing}", f"the columns {listed}", fix)
+    blank = [at for at, name in enumerate(named, start=1) if not str(name).strip()]
+    if blank and (schema is STAKEHOLDERS or len(blank) > 1):  # a single one elsewhere is ignored, as other columns are
+        got = f"a blank for column {' and '.join(map(str, blank))} of {len(named)}"
+        raise InputError(origin.name, "a name for every column", got, "name the column, or remove it")
     twice = [name for name in dict.fromkeys(named) if named.count(name) > 1]
     if twice:
         raise InputError(f"{origin.name}, column {twice[0]}", "each column once", "it twice", "remove or rename one")
@@ -175,7 +179,7 @@ def _check_header(raw: pd.DataFrame, schema: pa.DataFrameSchema, optional: Seque
 def _check_attribute_names(named: Sequence[object], origin: Origin) -> None:
     taken = {*EVENTS.columns, *decisions_schema(()).columns} - {*STAKEHOLDERS.columns, "value", "channel"}
     for name in named:
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str):
             raise InputError(origin.name, "a name for every column", repr(name), "name the column, or remove it")
         if name in taken:
             fix = "rename the attribute; the contract gives this name to a column of events or decisions"

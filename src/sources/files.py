@@ -15,6 +15,7 @@ import pyarrow.parquet
 from ..contracts.cells import Origin
 from ..contracts.errors import InputError
 from ..contracts.params import Params
+from .csv_form import check_encoding
 from .dataset import Dataset
 from .pieces import ROWS_AT_ONCE, Pieces, as_text, expected_rows
 from .raw import RawTables
@@ -131,6 +132,8 @@ def _read(path: Path) -> pa.Table:
         parse, convert = as_text(path)
         return pyarrow.csv.read_csv(path, parse_options=parse, convert_options=convert)
     except (OSError, pa.ArrowException) as fault:
+        if path.suffix != ".parquet" and isinstance(fault, pa.ArrowInvalid):
+            check_encoding(path)
         kind = "Parquet" if path.suffix == ".parquet" else "CSV in UTF-8 with a header line"
         raise InputError(str(path), f"a readable file of {kind}", _line(fault), "export the file again") from None
 

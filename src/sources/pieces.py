@@ -14,6 +14,8 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from .csv_form import check_header
+
 ROWS_AT_ONCE = 1_000_000
 _BYTES_PER_ROW = 50  # of CSV, at least: more rows are expected than there are
 _BLOCK_BYTES = 32 * 2**20
@@ -48,7 +50,7 @@ class Pieces:
 
         Raises:
             Undecided: as above.
-            OSError, pyarrow.ArrowException: a part cannot be read.
+            InputError, OSError, pyarrow.ArrowException: a part cannot be read.
         """
         first: pa.Schema | None = None
         for path in self.parts:
@@ -87,7 +89,13 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def as_text(path: Path) -> tuple[pyarrow.csv.ParseOptions, pyarrow.csv.ConvertOptions]:
-    """Return how a CSV file is read as text; only an empty cell is missing. A byte order mark is not data."""
+    """Return how a CSV file is read as text; only an empty cell is missing. A byte order mark is not data.
+
+    Raises:
+        InputError, OSError: as `check_header`.
+        pyarrow.ArrowException: the file has no header.
+    """
+    check_header(path)
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
     with pyarrow.csv.open_csv(path, parse_options=parse) as head:
         names = head.schema.names

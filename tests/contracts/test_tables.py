@@ -339,8 +339,13 @@ def test_a_column_twice_or_without_a_name_is_refused() -> None:
     twice = pd.concat([stakeholders(), stakeholders()[["kind"]]], axis=1)
     with pytest.raises(InputError, match=r"column kind: expected each column once"):
         canonical_stakeholders(twice, STAKEHOLDERS)
-    with pytest.raises(InputError, match=r"expected a name for every column; got ''"):
+    at = len(stakeholders().columns) + 1
+    with pytest.raises(InputError, match=rf"^stakeholders\.csv: expected a name for every column; got a blank for "
+                       rf"column {at} of {at}\."):  # fmt: skip
         canonical_stakeholders(stakeholders().assign(**{"": "x"}), STAKEHOLDERS)
+    canonical_events(events().assign(**{"": "x"}), EVENTS)
+    with pytest.raises(InputError, match=r"^events\.csv: expected a name for .*; got a blank for column \d+ and \d+"):
+        canonical_events(events().assign(**{"": "x", " ": "y"}), EVENTS)
 
 
 def test_empty_tables_are_refused_but_no_decisions_are_fine() -> None:

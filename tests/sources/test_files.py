@@ -104,10 +104,20 @@ def test_two_forms_of_one_table_are_refused(folder: Path) -> None:
             b"a,b\n1,2\n1,2,3\n",
             r"events\.csv: expected a readable file of CSV .*Expected 2 columns, got 3",
         ),
-        ("events.csv", b"a,b\n\xff\xfe,2\n", r"events\.csv: expected a readable file of CSV in UTF-8"),
+        ("events.csv", b"a,b\n\xff\xfe,2\n", r"events\.csv, line 2: expected text in UTF-8; got .*save it as UTF-8"),
+        ("events.csv", "a,größe\n1,2\n".encode("latin1"), r"csv, line 1: .* such as Latin-1 .*: 'a,gr\\xf6\\xdfe"),
+        ("events.csv", "a,b\n1,2\n".encode("utf-16"), r"events\.csv, line 1: expected text in UTF-8"),
+        ("events.csv", "a,b\n1,2\n".encode("utf-16-le"), r"events\.csv, line 1: expected text in UTF-8"),
+        (
+            "events.csv",
+            b"\xef\xbb\xbfid;n\n1,5;2\n",
+            r"events\.csv, header line: expected columns separated by commas; got the one column 'id;n': the file "
+            r"seems to be separated by semicolons\. To mend it: save it again with commas",
+        ),
+        ("events.csv", b"id\tn\n1\t2\n", r"events\.csv, header line: .*separated by tabs"),
         ("events.csv", b"", r"events\.csv: expected a readable file of CSV"),
     ],
-    ids=["parquet", "ragged", "encoding", "empty"],
+    ids=["parquet", "ragged", "encoding", "encoded header", "utf-16", "utf-16 unmarked", "semicolons", "tabs", "empty"],
 )
 def test_unreadable_files_are_named(folder: Path, name: str, content: bytes, message: str) -> None:
     (folder / "events.parquet").unlink()

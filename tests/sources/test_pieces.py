@@ -1,6 +1,7 @@
 """Exports read in pieces give the same bytes as read whole, and the same line where something is wrong."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from rapport.contracts.errors import InputError, ParamsError
 from rapport.contracts.params import parse_params
 from rapport.sources import files, intake, pieces
 from rapport.sources.files import read_files
+from rapport.sources.intake import take_in
 from rapport.sources.pieces import Pieces
 
 DOCUMENT = {
@@ -174,6 +176,25 @@ def test_what_a_piece_cannot_tell_is_read_whole(change: dict[str, str], monkeypa
         with small_pieces(monkeypatch):
             assert ingested(events, "parts") == plain
     assert seen.ended == (change.keys() <= {"value", "occurred_at"})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda text: text.replace("_", "é", 1), lambda text: text + "é\n", lambda text: text.replace(",", ";")],
+    ids=["header", "body", "separator"],
+)
+def test_a_file_saved_otherwise_is_refused_with_the_same_line(
+    spoil: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(history(600), "csv", tmp_path / "export")
+    params = parse_params(DOCUMENT)
+    with inside(tmp_path):
+        text = Path("export/events.csv").read_text(encoding="utf-8")
+        Path("export/events.csv").write_text(spoil(text), encoding="latin-1")
+        with pytest.raises(InputError, match=r"events\.csv, (line \d+|header line): expected (text|columns)") as whole:
+            take_in(read_files(params), params)
+        with small_pieces(monkeypatch), pytest.raises(InputError, match=re.escape(str(whole.value))):
+            take_in(read_files(params), params)
 
 
 def test_an_instant_out_of_reach_is_refused_with_the_same_line(monkeypatch: pytest.MonkeyPatch) -> None:
