@@ -5,13 +5,14 @@ Run as `python -m rapport.featurize` in the project's root.
 
 import pandas as pd
 
+from .contracts.schemas import STAKEHOLDERS, decisions_schema, dtypes
 from .features.build import Featurizer
 from .features.engine import open_engine
 from .features.history import STORED, Codes
 from .features.labels import absent_outcomes, check_churn
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
-from .store.frames import check_file, read_frame, write_parts
+from .store.frames import check_file, read_canonical, write_parts
 from .store.project import FEATURES, TABLES, load_params
 
 app = new_app("Build point-in-time features at each decision, at snapshots, and at as_of for everyone.")
@@ -26,7 +27,8 @@ def main() -> None:
     check_churn(codes.types, params)
     for name in sorted(absent_outcomes(codes.types, params)):
         say(f"warning: params.yaml names the event type {name!r}, which occurs nowhere in the events")
-    stakeholders, decisions = (read_frame(TABLES / f"{name}.parquet") for name in ("stakeholders", "decisions"))
+    stakeholders = read_canonical(TABLES / "stakeholders.parquet", dtypes(STAKEHOLDERS))
+    decisions = read_canonical(TABLES / "decisions.parquet", dtypes(decisions_schema(params.interventions.names)))
     check_file(TABLES / "history.parquet", STORED)
     with open_engine(TABLES / "history.parquet", params) as engine:
         made = Featurizer(stakeholders, codes, counts, engine, params)

@@ -3,6 +3,7 @@
 Run as `python -m rapport.measure` in the project's root.
 """
 
+from .contracts.schemas import STAKEHOLDERS, dtypes
 from .features.engine import open_engine
 from .features.history import STORED, Codes
 from .features.kpi_counts import absent_types
@@ -12,7 +13,7 @@ from .features.labels import check_churn
 from .policy.eligibility import costs, eligible
 from .store.console import new_app, run, say
 from .store.documents import read_json, write_json
-from .store.frames import check_file, read_frame, write_frame
+from .store.frames import check_file, read_canonical, write_frame
 from .store.project import KPIS, TABLES, load_params
 
 app = new_app(
@@ -28,7 +29,7 @@ def main() -> None:
     check_churn(codes.types, params)
     for name in sorted(absent_types(codes.types, params)):
         say(f"warning: params.yaml, kpis names the event type {name!r}, which occurs nowhere in the events")
-    stakeholders = read_frame(TABLES / "stakeholders.parquet")
+    stakeholders = read_canonical(TABLES / "stakeholders.parquet", dtypes(STAKEHOLDERS))
     arm_costs = costs(stakeholders, params.interventions, eligible(stakeholders["kind"], params.interventions))
     check_file(TABLES / "history.parquet", STORED)
     with open_engine(TABLES / "history.parquet", params) as engine:

@@ -92,6 +92,16 @@ def decisions_schema(arms: Sequence[str]) -> pa.DataFrameSchema:
     )  # fmt: skip
 
 
+def dtypes(schema: pa.DataFrameSchema) -> dict[str, str]:
+    """Return the type of each of a canonical table's columns, as pandas names it.
+
+    >>> dtypes(STAKEHOLDERS)
+    {'stakeholder_id': 'str', 'kind': 'str', 'since': 'datetime64[us, UTC]', 'opted_out': 'bool'}
+    """
+    named = {name: str(column.dtype) for name, column in schema.columns.items()}
+    return {name: "str" if kind.startswith("str") else kind for name, kind in named.items()}
+
+
 def assignments_schema(arms: Sequence[str]) -> pa.DataFrameSchema:
     """Return the schema of the table out, whose gains stand in catalogue order.
 

@@ -1,7 +1,7 @@
 """Tables as Parquet, with page checksums written and verified: a flipped bit is an error, not wrong data."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,6 +71,24 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     with _explained(path):
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_canonical(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Read a table this project wrote and the contract describes, other columns beside its own included.
+
+    Args:
+        path: the file.
+        dtypes: of the contract's columns, by name, as pandas names them.
+
+    Raises:
+        ArtifactError: the file is missing or damaged, or holds another table.
+    """
+    frame = read_frame(path)
+    found = {str(name): str(kind) for name, kind in frame.dtypes.items()}
+    if not dtypes.items() <= found.items():
+        expected, got = ([f"{name} ({kind})" for name, kind in each.items()] for each in (dtypes, found))
+        raise ArtifactError.of_columns(path, expected, got)
     return frame
 
 

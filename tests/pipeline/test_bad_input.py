@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -212,6 +213,25 @@ def test_another_table_put_as_the_history_is_refused(project: Path, tables: dict
         for stage in (featurize, measure):
             with pytest.raises(ArtifactError, match=r"history\.parquet: expected the columns stakeholder \(int32\), at "
                                r".*; got stakeholder_id \(.*To mend it: remove the file and run `dvc"):  # fmt: skip
+                stage.main()
+
+
+@pytest.mark.parametrize(("name", "stages"), [("stakeholders", (featurize, measure)), ("decisions", (featurize,))])
+def test_another_table_put_as_one_of_the_contracts_is_refused(
+    name: str, stages: tuple[ModuleType, ...], project: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    export(tables, project / "export")
+    refused = (
+        rf"{name}\.parquet: expected the columns .*; got .*score \(float64\)\. To mend it: remove the file and run"
+    )
+    foreign = tables[name].assign(since="2023-01-01", decided_at="2024-09-01", score=1.5)
+    with inside(project):
+        ingest.main()
+        for stage in stages:
+            stage.main()  # the passing twin
+        foreign.to_parquet(TABLES / f"{name}.parquet")
+        for stage in stages:
+            with pytest.raises(ArtifactError, match=refused):
                 stage.main()
 
 
