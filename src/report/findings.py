@@ -144,9 +144,15 @@ def strongest_rival(uplift: Mapping[str, Any]) -> str:
 
 
 def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[str, Any]) -> str:
-    """Return in one sentence what these assignments gain in all; nothing without decisions."""
+    """Return in one sentence what these assignments gain in all, or why that is unknown; nothing without decisions."""
     if "uplift" not in metrics:
         return ""
+    if assignments[[f"gain_{arm}" for arm in params.interventions.arms]].isna().all(axis=None):
+        logged = (f"{words(arm)} {number(each['decisions'])}" for arm, each in metrics["uplift"]["arms"].items())
+        return (
+            "What these assignments gain is unknown, since no arm's gain is known yet: too few decisions of each, or "
+            f"of the control, to learn it from ({', '.join(logged)})."
+        )
     total = total_gain(assignments, params.interventions.control, metrics["uplift"]["gain_per_treated"])
     expected = f"The expected gains of these assignments add up to {number(total['expected'])}"
     if total["low"] is None:

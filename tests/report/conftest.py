@@ -80,6 +80,8 @@ def assignments() -> pd.DataFrame:
         "intervention": ["none", "call", "mail", "call", "none", "none"],
         "expected_gain": [0.0, 5.0, np.nan, -1.0, 0.0, 0.0],
         "reason": ["no_gain", "best_gain", "best_gain", "explore", "holdout", "no_gain"],
+        "gain_call": [-2.0, 5.0, np.nan, -1.0, 3.0, -1.0],
+        "gain_mail": np.nan,
     })  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Sentences about a run: each verdict by its interval."""
 
+import numpy as np
 import pytest
 
 from rapport.report.cautions import cautions
@@ -47,6 +48,15 @@ def test_a_total_that_cannot_be_told_says_so(assignments, params, metrics):
     metrics["uplift"]["gain_per_treated"] = {"value": None, "low": None, "high": None}
     assert "too few are treated by plan, here or held out" in total_sentence(assignments, params, metrics)
     assert total_sentence(assignments, params, {"churn": metrics["churn"]}) == ""
+
+
+def test_a_total_without_any_known_gain_is_unknown_and_not_nothing(assignments, params, metrics):
+    unknown = assignments.assign(gain_call=np.nan, expected_gain=[0.0, np.nan, np.nan, np.nan, 0.0, 0.0])
+    assert total_sentence(unknown, params, metrics) == (
+        "What these assignments gain is unknown, since no arm's gain is known yet: too few decisions of each, or of "
+        "the control, to learn it from (none 60, call 40)."
+    )
+    assert "add up to" in total_sentence(unknown.assign(gain_mail=[1.0, *[np.nan] * 5]), params, metrics)
 
 
 def test_policy_rows_name_ours_after_the_params(uplift):
