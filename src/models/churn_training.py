@@ -55,6 +55,9 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
     untouched = rows.where(rows.control)
     say(f"churn: {len(untouched.ids):,} snapshots without an intervention, {untouched.churned.sum():,} churned; "
         f"{len(rows.ids) - len(untouched.ids):,} with one")  # fmt: skip
+    if not untouched.churned.any():
+        say("warning: nobody without an intervention churned, so churn risk is the same for everyone: see that "
+            "outcome.churn is what leaving means here, and that the snapshots reach back to some who left")  # fmt: skip
     searched = search_learner(rows, training, say)
     risk = fit_risk(rows, replace(training, learner=searched.learner))
     curve = fit_curve(untouched.X, untouched.lost, untouched.cluster, training, untouched.horizon)

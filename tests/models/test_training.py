@@ -100,6 +100,17 @@ def test_a_stakeholders_own_outcome_does_not_change_its_out_of_fold_prediction(b
     pd.testing.assert_frame_equal(before.churn_rows.loc[rows, rule], after.churn_rows.loc[rows, rule], check_exact=True)
 
 
+def test_that_nobody_left_is_told() -> None:
+    decisions, snapshots = tables()
+    for leavers in (snapshots["churned"], snapshots["churned"] & (snapshots["contacts"] > 0)):
+        told: list[str] = []
+        rows = Rows(decisions.head(0), snapshots.assign(churned=leavers), FEATURES, np.ones((0, 3), dtype=bool))
+        risk = train(rows, params(), told.append).bundle.churn
+        warned = [line for line in told if line.startswith("warning: nobody without an intervention churned")]
+        assert len(warned) == (risk.booster is None and risk.linear is None)
+    assert len(warned) == 1
+
+
 @pytest.mark.parametrize("one_per", ["home", None])
 def test_nor_does_the_outcome_of_someone_of_the_same_household(one_per: str | None) -> None:
     """s6 and s7 share a home: what comes of one has no say in what is predicted of the other, but without `one_per`."""
