@@ -6,6 +6,7 @@ A runner's module is imported only when it is called, so that `rapport --help` a
 import ast
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from .store.pipe import closed_quietly
@@ -47,6 +48,8 @@ def main() -> None:
 def _run(name: str) -> None:
     if name in ("-h", "--help"):
         print(usage())
+    elif name == "--version":
+        print(f"rapport {version('rapport')}")
     elif name not in COMMANDS:
         print(f"error: no command {name!r}\n\n{usage()}", file=sys.stderr)
         sys.exit(2)
@@ -68,4 +71,4 @@ def explained(name: str) -> str:
 def usage() -> str:
     """Return the list of commands."""
     rows = "\n".join(f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items())
-    return f"Usage: rapport COMMAND [OPTIONS]\n\nKeep the relationships worth keeping.\n\nCommands:\n{rows}"
+    return f"Usage: rapport COMMAND [OPTIONS] | --version\n\nKeep the relationships worth keeping.\n\nCommands:\n{rows}"

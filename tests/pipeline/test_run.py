@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from projects import REPOSITORY
+from rapport import cli
 from rapport.cli import COMMANDS, MODULES, PLAIN
 from rapport.contracts.schemas import assignments_schema
 from rapport.store.frames import read_frame
@@ -89,6 +91,13 @@ def test_commands_without_options_explain_themselves_at_once(command: str) -> No
 def test_the_command_lists_every_runner() -> None:
     runners = {path.stem for path in (REPOSITORY / "src").glob("*.py")} - {"__init__", "cli"}
     assert {MODULES.get(name, name) for name in COMMANDS} == runners
+
+
+def test_the_command_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["rapport", "--version"])
+    cli.main()
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr().out == f"rapport {project['version']}\n"
 
 
 def test_a_mistake_is_one_line_and_status_1(tmp_path: Path) -> None:
