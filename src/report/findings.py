@@ -111,6 +111,8 @@ def headline(uplift: Mapping[str, Any], horizon_days: int) -> str:
     ahead = uplift["policies"]["nobody"]["ours_minus_this"]
     if ahead["low"] is None:
         return "What the policy is worth against contacting nobody cannot be estimated from these decisions."
+    if ahead["low"] == ahead["high"] == 0:
+        return "On these decisions this policy contacts nobody, so there is nothing to compare with contacting nobody."
     amount, within = number(PER * abs(ahead["value"])), interval(ahead, 0, PER)
     who, over = f"For every {PER:,} stakeholders", f"costs paid, over {horizon_days} days"
     if ahead["low"] > 0:

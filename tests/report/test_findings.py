@@ -14,6 +14,7 @@ from rapport.report.findings import churn_baselines, headline, policy_rows, stro
         (-3.0, -2.0, -1.0, "loses 2,000 against contacting nobody"),
         (-1.0, 0.5, 2.0, "not yet clear that this policy is better than contacting nobody"),
         (0.0, 0.5, 1.0, "not yet clear that this policy is better than contacting nobody"),
+        (0.0, 0.0, 0.0, "On these decisions this policy contacts nobody"),
         (None, None, None, "cannot be estimated"),
     ],
 )
