@@ -15,7 +15,7 @@ GRAPH = Path("dvc.yaml")
 
 
 def check_for_dvc(params: Params) -> None:
-    """Refuse a params.yaml that rapport can read and DVC cannot.
+    """Refuse a params.yaml that rapport can read and DVC cannot; without a dvc.yaml it need name no key.
 
     Args:
         params: what rapport read in it.
@@ -27,7 +27,8 @@ def check_for_dvc(params: Params) -> None:
     for place, date in _bare_dates(document):
         written = date.isoformat()
         raise ParamsError(f"{PARAMS}, {place}", "a quoted date, which DVC can read", written, f'write "{written}"')
-    absent = [key for key in _tracked(read_yaml(GRAPH)) if not _there(document, key)]
+    tracked = _tracked(read_yaml(GRAPH)) if GRAPH.exists() else []
+    absent = [key for key in tracked if not _there(document, key)]
     if absent:
         fix = f"add what they are by default: {', '.join(_lines(absent, document, params))}"
         raise ParamsError(str(PARAMS), f"every key that {GRAPH} names", f"nothing for {listed(absent)}", fix)

@@ -61,3 +61,13 @@ def test_what_dvc_tracks_must_be_in_the_file() -> None:
     assert str(fault.value).endswith(", ".join(mended))
     anew = text.replace("source:\n", 'source:\n  path: "data/raw"\n') + "\nseed: 1\nkpis: {segment: null}\ngate: {}\n"
     check(anew)
+
+
+def test_without_a_graph_nothing_needs_to_be_named() -> None:
+    """As in a folder that holds params.yaml alone, where no DVC reads it."""
+    text = WHOLE.replace(SECTIONS["gate"], "")
+    assert text != WHOLE
+    with pytest.raises(ParamsError, match="nothing for gate"):
+        check(text)
+    Path("dvc.yaml").unlink()
+    check(text)
