@@ -66,19 +66,15 @@ def project() -> Iterator[None]:
             os.chdir(before)
 
 
-def encoding_of(params: Params) -> Encoding:
-    """Return how the project in the current folder turns features into columns."""
+def project_rows(params: Params) -> tuple[ChurnRows, Training, Encoding]:
+    """Return the snapshots of the project in the current folder, how it grows trees, and how it encodes features."""
     snapshots = pd.read_parquet("data/features/snapshots.parquet")
     features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
-    return Encoding.fit(snapshots, features, params.features.max_categories)
-
-
-def project_rows(params: Params) -> tuple[ChurnRows, Training]:
-    """Return the snapshots of the project in the current folder, and how it grows trees."""
-    snapshots, encoding = pd.read_parquet("data/features/snapshots.parquet"), encoding_of(params)
+    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
     training = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
     arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
-    return churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()})), training
+    rows = churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()}))
+    return rows, training, encoding
 
 
 def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
@@ -86,7 +82,7 @@ def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
 
     With `trials`, the risk is that of a search, beside `without search`.
     """
-    rows, given = project_rows(params)
+    rows, given, _ = project_rows(params)
     training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
     trained = train_churn(rows, training, params.features.allow, quiet)
     parts = [
@@ -166,7 +162,7 @@ def worlds(seeds: list[int], stakeholders: int, futures: int, trials: int) -> No
         table["the truth"], table[BEST_READER] = true_and_believed(world, table["stakeholder_id"], at)
         error, people = against_truth(table), len(table)
         table = pd.concat([table] * futures, ignore_index=True)
-        table["churned"] = np.random.default_rng(seed).random(len(table)) < table["the truth"]
+        table["churned"] = np.random.default_rng([seed, len(table)]).random(len(table)) < table["the truth"]
         best = auc(table["churned"].to_numpy(), table[BEST_READER].to_numpy(), table["stakeholder_id"].to_numpy(), 1)
         first = [str(seed), f"{people:,}", f"{table['churned'].mean():.1%}", f"{error:.4f}", shown(best.as_dict())]
         print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
@@ -177,9 +173,9 @@ def today(params: Params, trials: int) -> pd.DataFrame:
 
     Every model learns from all snapshots, as those do that are registered.
     """
-    rows, given = project_rows(params)
+    rows, given, encoding = project_rows(params)
     population = pd.read_parquet("data/features/population.parquet")
-    new, untouched = encoding_of(params).matrix(population), rows.where(rows.control)
+    new, untouched = encoding.matrix(population), rows.where(rows.control)
     training = replace(given, learner=given.learner.model_copy(update={"search": Search(trials=trials)}))
     found = {"churn_risk": replace(given, learner=search_learner(rows, training, quiet).learner)}
     risks = found | ({WITHOUT_SEARCH: given} if trials else {})
@@ -248,6 +244,8 @@ def main() -> None:
     trial.add_argument("--rows", type=int, default=40_000, help="decisions, a sixth of them under the control")
     trial.add_argument("--later-rows", type=int, default=600_000, help="decisions of the wave to judge on, likewise")
     given = parser.parse_args()
+    if getattr(given, "futures", 1) < 1:
+        parser.error("--futures: at least 1")
     if given.what == "sources":
         sources(given.names, given.datasets, given.search)
     elif given.what == "worlds":

@@ -1,9 +1,9 @@
 """Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
-calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and how strong
-the regression's penalty. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the control's
-rows alone.
+calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and which
+penalty of the regression. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the
+control's rows alone.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,10 @@ from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, raw_scores
 from .calibrators import Calibrator, choose_calibrator, log_loss_of
 from .control_trees import TaughtRows, of_rounds, stops_of
-from .linear_risk import LEAST_CATEGORY, STRENGTHS, LinearRisk
+from .linear_risk import LEAST_CATEGORY, PENALTIES, LinearRisk, log_odds_of
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,9 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         return constant
     everyone, linear, moved = np.ones(len(y), dtype=bool), None, np.zeros(len(y))
     if by_linear or rows.several_arms:
-        strengths = sorted({STRENGTHS[0], found.strength}, reverse=True)
-        risks, moved = rows.regressions(everyone, training, strengths)
-        linear = risks[-1] if by_linear else None
+        (linear,), moved = rows.regressions(everyone, training, [found.penalty])
     trees = rows.trees(everyone, moved, of_rounds(training, found.rounds)) if by_trees else None
-    return ChurnModel(trees, linear, calibrator)
+    return ChurnModel(trees, linear if by_linear else None, calibrator)
 
 
 def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -122,29 +121,28 @@ class _OutOfFold:
     Attributes:
         odds: log-odds of trees and regression, shape (n, 2), NaN beside the control.
         rounds: how many trees.
-        strength: of the regression's penalty.
+        penalty: of the regression.
     """
 
     odds: Floats
     rounds: int
-    strength: float
+    penalty: float
 
 
 def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) -> _OutOfFold | None:
-    """Return rounds and strength of lowest log-loss; None where the control's rows that teach a fold are too few or of
+    """Return rounds and penalty of lowest log-loss; None where the control's rows that teach a fold are too few or of
     one class."""
     control, stops, taught_by = rows.arm == 0, stops_of(training), []
-    of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, STRENGTHS))
+    of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, PENALTIES))
     for k in range(training.learner.folds):
         inside, outside = (fold == k) & control, fold != k
         taught = rows.y[outside & control]
         if len(taught) < LEAST_CATEGORY or not 0 < taught.sum() < len(taught):
             return None
-        risks, moved = rows.regressions(outside, training, STRENGTHS)
-        taught_by.append(rows.arm_trees(outside, moved, of_rounds(training, stops[-1])))
-        new = rows.X[inside]
-        of_trees[inside] = taught_by[k].under_control(new, training.threads, stops)
-        of_lines[inside] = np.column_stack([risk.log_odds(new) for risk in risks])
+        risks, moved = rows.regressions(outside, training, PENALTIES)
+        trees, of_trees[inside] = rows.staged(outside, moved, training, rows.X[inside])
+        of_lines[inside] = log_odds_of(risks, rows.X[inside])
+        taught_by.append(trees)
     best_trees, best_line = (_best(tried[control], rows.y[control]) for tried in (of_trees, of_lines))
     odds = np.column_stack([of_trees[:, best_trees], of_lines[:, best_line]])
     if rows.several_arms:  # those that predict have learned once more
@@ -152,7 +150,7 @@ def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) 
             again = rows.learned_again(fold != k, trees, of_rounds(training, stops[best_trees]))
             inside = (fold == k) & control
             odds[inside, 0] = raw_scores(again, rows.X[inside], training.threads)
-    return _OutOfFold(odds, stops[best_trees], STRENGTHS[best_line])
+    return _OutOfFold(odds, stops[best_trees], PENALTIES[best_line])
 
 
 def _best(tried: Floats, y: Floats) -> int:

@@ -55,8 +55,14 @@ class ArmTrees:
     start: float
     arm_column: bool
 
-    def under_control(self, X: Matrix, threads: int, stops: list[int]) -> Floats:
-        """Return the log-odds of rows, shape (m, p), after so many of the trees, rising; shape (m, stops)."""
+    def under_control(self, X: Matrix, threads: int, stops: Sequence[int]) -> Floats:
+        """Return the log-odds of rows under the control, shape (m, len(stops)).
+
+        Args:
+            X: shape (m, p), without the arm.
+            threads: of the prediction.
+            stops: after how many of the trees, rising.
+        """
         between = list(zip([0, *stops], stops, strict=False))
         parts = []
         for at in range(0, max(len(X), 1), _AT_ONCE):
@@ -99,10 +105,17 @@ class TaughtRows:
         return self.with_arm is not None
 
     def regressions(
-        self, some: Flags, training: Training, strengths: Sequence[float]
+        self, some: Flags, training: Training, penalties: Sequence[float]
     ) -> tuple[tuple[LinearRisk, ...], Floats]:
-        """Return regressions of some of the rows, mask of shape (n,), and by how much the arm of each moves it."""
-        return fit_control_risks(self.X[some], self.y[some], self.arm[some], training, strengths)
+        """Return regressions of some of the rows, mask of shape (n,), by penalty, and by how much the arm of each of
+        those rows moves it."""
+        return fit_control_risks(self.X[some], self.y[some], self.arm[some], training, penalties)
+
+    def staged(self, some: Flags, moved: Floats, training: Training, new: Matrix) -> tuple[ArmTrees, Floats]:
+        """Return as many trees as the last of `stops_of`, and what they say of others, shape (m, p), after each."""
+        stops = stops_of(training)
+        trees = self.arm_trees(some, moved, of_rounds(training, stops[-1]))
+        return trees, trees.under_control(new, training.threads, stops)
 
     def arm_trees(self, some: Flags, moved: Floats, training: Training) -> ArmTrees:
         """Return trees of some of the rows.

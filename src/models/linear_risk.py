@@ -1,7 +1,7 @@
 """A logistic regression that fits in JSON: numbers as normal scores of their ranks, categories a column each.
 
-Ranks make skew and outliers harmless, their normal scores (van der Waerden 1952) leave the tails their weight; what is
-missing stands in the middle and has a flag of its own.
+Ranks make skew and outliers harmless, their normal scores (van der Waerden 1952) leave the tails their weight, up to
+±2.17 at the ends; what is missing stands in the middle and has a flag of its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +23,10 @@ _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients n
 _AT_ONCE = 50_000  # rows whose columns are held together
 _KNOTS = 33  # percentiles kept of each number
 LEAST_CATEGORY = 10  # training rows below which a category has no column
-STRENGTHS = (0.1, 0.02, 0.004)  # inverse strengths of the L2 penalty to choose from, LogisticRegression's C, falling
+PENALTIES = (10.0, 50.0, 250.0)  # on half the sum of squared coefficients (L2), to choose from; the first as a rule
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
 _MOST = np.finfo(np.float32).max  # infinite values count as this
-_TAIL = 0.5 / _KNOTS  # share of the training rows that the lowest value stands for, and the highest
+_TAIL = 0.5 / _KNOTS  # share at which the lowest value stands, and the highest: half of what lies between knots
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,20 @@ class LinearRisk:
     intercept: float
 
     def log_odds(self, X: Matrix) -> Floats:
-        """Return the log-odds of rows, shape (n,), one column at a time: memory does not grow with the columns."""
-        odds = np.full(len(X), self.intercept)
-        coefficient = iter(self.coefficients)
-        for column in self._columns(X):
-            odds += next(coefficient) * column
-        return odds
+        """Return the log-odds of rows, shape (n,)."""
+        return log_odds_of([self], X)[:, 0]
 
     def contributions(self, X: Matrix) -> tuple[float, Floats]:
         """Return the average training row's log-odds, and what each column of X adds to them, shape (n, p)."""
         sources = [*self.knots, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
         found, average = np.zeros(X.shape), self.intercept
-        terms = zip(sources, self.coefficients, self.means, self._columns(X), strict=True)
+        terms = zip(sources, self.coefficients, self.means, self.columns(X), strict=True)
         for at, coefficient, mean, column in terms:
             found[:, at] += coefficient * (column - mean)
             average += coefficient * mean
         return average, found
 
-    def _columns(self, X: Matrix) -> Iterator[Floats]:
+    def columns(self, X: Matrix) -> Iterator[Floats]:
         """Yield the columns of the design, shape (n,) each."""
         for at, knots in self.knots.items():
             yield _normal_score(X[:, at], knots)
@@ -79,7 +75,7 @@ class LinearRisk:
 
     def design(self, X: Matrix) -> Floats:
         """Return all columns, shape (n, coefficients)."""
-        return np.column_stack([np.zeros((len(X), 0)), *self._columns(X)])
+        return np.column_stack([np.zeros((len(X), 0)), *self.columns(X)])
 
     def as_dict(self) -> dict[str, object]:
         """Return the model JSON-ready."""
@@ -101,9 +97,21 @@ class LinearRisk:
         return cls(knots, levels, tuple(document["flagged"]), coefficients, means, float(document["intercept"]))
 
 
+def log_odds_of(risks: Sequence[LinearRisk], X: Matrix) -> Floats:
+    """Return the log-odds of rows by regressions on the same columns, shape (n, len(risks)).
+
+    One column at a time: memory does not grow with the columns.
+    """
+    odds = np.tile([risk.intercept for risk in risks], (len(X), 1))
+    coefficients = zip(*(risk.coefficients for risk in risks), strict=True)
+    for column, each in zip(risks[0].columns(X), coefficients, strict=True):
+        odds += column[:, None] * np.array(each)
+    return odds
+
+
 def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
-    """Return the regression of a two-class outcome under the weakest penalty; arguments as of `fit_control_risks`."""
-    return fit_control_risks(X, y, np.zeros(len(y), dtype=np.int64), training, STRENGTHS[:1])[0][0]
+    """Return the regression of a two-class outcome under the first penalty; arguments as of `fit_control_risks`."""
+    return fit_control_risks(X, y, np.zeros(len(y), dtype=np.int64), training, PENALTIES[:1])[0][0]
 
 
 def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Training) -> Floats:
@@ -121,13 +129,13 @@ def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Tr
     if design.shape[1] == 0:
         return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
     with threadpool_limits(training.threads):
-        model = LogisticRegression(C=STRENGTHS[0], max_iter=300).fit(design, y)
+        model = LogisticRegression(C=1.0 / PENALTIES[0], max_iter=300).fit(design, y)
         parts = (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE))
         return np.concatenate([model.predict_log_proba(blank.design(part)) for part in parts])
 
 
 def fit_control_risks(
-    X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training, strengths: Sequence[float]
+    X: Matrix, y: Floats, arm: NDArray[np.int64], training: Training, penalties: Sequence[float]
 ) -> tuple[tuple[LinearRisk, ...], Floats]:
     """Return the regression under the control for each penalty, and by how much each row's arm moves its log-odds.
 
@@ -138,39 +146,53 @@ def fit_control_risks(
         y: 0 or 1, both present, shape (n,).
         arm: index of each row's arm, the control 0, shape (n,).
         training: category columns of X, seed and threads.
-        strengths: some of `STRENGTHS`. What arms move is penalised, and told, as by the first.
+        penalties: of the features' coefficients; those of arms are held by the first of `PENALTIES` whatever it is.
+
+    Returns:
+        len(penalties) regressions on the same columns; the moves beside the first of them, shape (n,), 0 for arms of
+        fewer than `LEAST_CATEGORY` rows.
     """
     everyone = arm
     X, y, arm = _enough(training, X, y, arm)
     blank = _described(X, training.category_indexes)
     arms = np.flatnonzero(np.bincount(arm)[1:] >= LEAST_CATEGORY) + 1
-    design = np.column_stack([blank.design(X), arm[:, None] == arms])
-    if design.shape[1] == 0:
+    features, of_arms = blank.design(X), (arm[:, None] == arms).astype(np.float64)
+    if features.shape[1] + len(arms) == 0:
         share = float(y.mean())
-        return (replace(blank, intercept=float(np.log(share / (1 - share)))),) * len(strengths), np.zeros(len(everyone))
-    columns, moves = design.shape[1] - len(arms), np.zeros(int(everyone.max()) + 1)
-    means = tuple(np.round(design[:, :columns].mean(axis=0), _DECIMALS).tolist())
-    risks: list[LinearRisk] = []
+        return (replace(blank, intercept=float(np.log(share / (1 - share)))),) * len(penalties), np.zeros(len(everyone))
+    blank = replace(blank, means=_rounded(features.mean(axis=0)))
     model = LogisticRegression(solver="newton-cholesky", max_iter=100, warm_start=True)
-    for strength in strengths:
-        wider = (strengths[0] / strength) ** 0.5  # a column so much wider needs a coefficient so much smaller
-        design[:, columns:] = wider * (arm[:, None] == arms)
-        with threadpool_limits(training.threads):
-            model.set_params(C=strength).fit(design, y)
-        coefficients = tuple(np.round(model.coef_[0, :columns], _DECIMALS).tolist())
-        intercept = round(float(model.intercept_[0]), _DECIMALS)
-        if not risks:
-            moves[arms] = np.round(model.coef_[0, columns:], _DECIMALS)
-        risks.append(replace(blank, coefficients=coefficients, means=means, intercept=intercept))
-    return tuple(risks), moves[everyone]
+    with threadpool_limits(training.threads):
+        risks, moves = zip(*(_fitted(model, blank, features, of_arms, y, each) for each in penalties), strict=True)
+    moved = np.zeros(int(everyone.max()) + 1)
+    moved[arms] = moves[0]
+    return risks, moved[everyone]
 
 
-def _enough(training: Training, *rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Yield the rows to learn from of each array: all, or a random part of very many."""
-    n, every = len(rows[0]), slice(None)
-    few = n <= _MOST_LEARNT
-    kept = every if few else np.sort(np.random.default_rng(training.seed).choice(n, _MOST_LEARNT, replace=False))
-    return (each[kept] for each in rows)
+def _fitted(
+    model: LogisticRegression, blank: LinearRisk, features: Floats, of_arms: Floats, y: Floats, penalty: float
+) -> tuple[LinearRisk, tuple[float, ...]]:
+    """Return the regression under a penalty, and what each arm adds."""
+    wider = (penalty / PENALTIES[0]) ** 0.5  # columns so much wider need coefficients so much smaller: arms are spared
+    model.set_params(C=1.0 / penalty).fit(np.column_stack([features, wider * of_arms]), y)
+    coefficients, moves = np.split(model.coef_[0], [features.shape[1]])
+    intercept = round(float(model.intercept_[0]), _DECIMALS)
+    return replace(blank, coefficients=_rounded(coefficients), intercept=intercept), _rounded(wider * moves)
+
+
+def _rounded(numbers: Floats) -> tuple[float, ...]:
+    return tuple(np.round(numbers, _DECIMALS).tolist())
+
+
+def _enough(training: Training, X: Matrix, y: NDArray[Any], *others: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return the rows to learn from of each array: all, or a random part of very many, some of each class of y."""
+    if len(X) <= _MOST_LEARNT:
+        return [X, y, *others]
+    kept = np.zeros(len(X), dtype=bool)
+    kept[np.random.default_rng(training.seed).choice(len(X), _MOST_LEARNT, replace=False)] = True
+    for each in np.unique(y):
+        kept[np.flatnonzero(y == each)[:LEAST_CATEGORY]] = True
+    return [each[kept] for each in (X, y, *others)]
 
 
 def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
@@ -195,7 +217,7 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
 def _normal_score(column: NDArray[np.float32], knots: list[float]) -> Floats:
     """Return the standard normal quantile of the share of training rows below each value, ties in the middle."""
     values, shares = np.clip(column, -_MOST, _MOST).astype(np.float64), np.linspace(0.0, 1.0, len(knots))
-    below = np.interp(values, knots, shares)
-    not_above = 1.0 - np.interp(-values, [-each for each in reversed(knots)], shares)
+    not_above = np.interp(values, knots, shares)
+    below = 1.0 - np.interp(-values, [-each for each in reversed(knots)], shares)
     share = np.clip((below + not_above) / 2, _TAIL, 1.0 - _TAIL)
     return np.asarray(ndtri(np.where(np.isnan(values), 0.5, share)))

@@ -18,8 +18,8 @@ from ..contracts.params import Learner
 from .boosting import Training
 from .calibrators import log_loss_of
 from .churn_rows import ChurnRows, held_out_parts
-from .control_trees import TaughtRows, of_rounds, stops_of
-from .linear_risk import STRENGTHS
+from .control_trees import TaughtRows
+from .linear_risk import PENALTIES
 from .logged import Floats
 
 ROUNDS, LEAVES, LEAF_ROWS, RATES = (50, 400), (4, 63), (20, 300), (0.02, 0.2)  # searched between
@@ -42,12 +42,14 @@ def search_learner(rows: ChurnRows, training: Training, say: Callable[[str], Non
         say: receives one line of progress per trial.
     """
     given = training.learner
+    if given.search.trials == 0:
+        return Searched(given, ())
     parts = [
         _part(others, new, training)
         for others, new in held_out_parts(rows, rows.horizon, training)
         if 0 < others.churned.sum() < len(others.churned) and len(new.ids)
     ]
-    if not parts or given.search.trials == 0:
+    if not parts:
         return Searched(given, ())
     tried = [(given, _losses(given, parts, training))]
     with _quiet():
@@ -76,7 +78,7 @@ class _Part:
 def _part(others: ChurnRows, new: ChurnRows, training: Training) -> _Part:
     rows = TaughtRows.of(others.X, others.churned.astype(np.float64), others.arm, training)
     everyone = np.ones(len(rows.y), dtype=bool)
-    moved = rows.regressions(everyone, training, STRENGTHS[:1])[1] if rows.several_arms else np.zeros(len(rows.y))
+    moved = rows.regressions(everyone, training, PENALTIES[:1])[1] if rows.several_arms else np.zeros(len(rows.y))
     return _Part(rows, moved, new)
 
 
@@ -95,9 +97,7 @@ def _losses(learner: Learner, parts: list[_Part], training: Training) -> Floats:
     settings, losses = replace(training, learner=learner), []
     for part in parts:
         everyone = np.ones(len(part.rows.y), dtype=bool)
-        stops = stops_of(settings)
-        trees = part.rows.arm_trees(everyone, part.moved, of_rounds(settings, stops[-1]))
-        odds = trees.under_control(part.new.X, settings.threads, stops)
+        _, odds = part.rows.staged(everyone, part.moved, settings, part.new.X)
         losses.append(log_loss_of(expit(odds), part.new.churned.astype(np.float64)[:, None]))
     each = np.concatenate(losses)
     return np.asarray(each[:, each.mean(axis=0).argmin()])

@@ -12,10 +12,12 @@ from sklearn.metrics import roc_auc_score
 from rapport.contracts.errors import ArtifactError
 from rapport.contracts.params import Learner
 from rapport.models import churn, control_trees
-from rapport.models.boosting import Training, fit_booster, predict
+from rapport.models.boosting import Training, booster_text, fit_booster, predict
 from rapport.models.calibrators import Calibrator
 from rapport.models.churn import ChurnModel, fit_churn
+from rapport.models.control_trees import of_rounds
 from rapport.models.drivers import churn_contributions
+from rapport.models.linear_risk import PENALTIES, fit_control_risks
 from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=1, category_indexes=())
@@ -82,6 +84,37 @@ def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weigh
         assert texts["churn.txt"] == all_texts["churn.txt"]
     if model.linear is not None:
         assert texts["churn.json"]["linear"] == all_texts["churn.json"]["linear"]
+
+
+@pytest.mark.parametrize(("n", "noise", "first"), [(1000, 60, False), (4000, 0, True)])
+def test_the_penalty_is_that_of_the_lowest_loss_out_of_fold(monkeypatch, n, noise, first) -> None:
+    """Sixty columns of noise and a thousand rows ask for a strong one, four telling ones and many rows for a weak."""
+    X, churned, _, ids = population(n, 1)
+    X = np.column_stack([X, np.random.default_rng(2).standard_normal((n, noise))]).astype(np.float32)
+    small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
+    chosen = {}
+
+    def kept(rows, fold, training):
+        chosen["found"] = out_of_fold(rows, fold, training)
+        return chosen["found"]
+
+    out_of_fold = churn._out_of_fold
+    monkeypatch.setattr(churn, "_out_of_fold", kept)
+    model = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small)[0]
+    penalty = chosen["found"].penalty
+    assert (penalty == PENALTIES[0]) == first
+    (alone,), _ = fit_control_risks(X, churned.astype(float), np.zeros(n, dtype=np.int64), small, [penalty])
+    assert model.linear == alone
+
+
+def test_the_first_trees_of_many_teach_as_that_many_would() -> None:
+    X, churned, *_ = population(400, 1)
+    rows = control_trees.TaughtRows.of(X, churned.astype(float), np.arange(400) % 2, TRAINING)
+    few, some, moved = of_rounds(TRAINING, 5), np.arange(400) < 300, np.arange(300) % 2 * 0.5
+    longer = rows.arm_trees(some, moved, of_rounds(TRAINING, 9))
+    again = rows.learned_again(some, longer, few)
+    assert booster_text(again) == booster_text(rows.trees(some, moved, few))
+    assert booster_text(again) != booster_text(rows.trees(some, moved * 2, few))
 
 
 def fit_weighted(monkeypatch, weights, *rows) -> tuple[ChurnModel, dict[str, int]]:
