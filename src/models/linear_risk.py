@@ -4,7 +4,7 @@ Ranks make skew and outliers harmless, their normal scores (van der Waerden 1952
 ±2.17 at the ends; what is missing stands in the middle and has a flag of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from .boosting import Training
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Scored = Callable[[Floats], Floats]
 
 _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
 _AT_ONCE = 50_000  # rows whose columns are held together
@@ -26,6 +27,7 @@ LEAST_CATEGORY = 10  # training rows below which a category has no column
 PENALTIES = (10.0, 50.0, 250.0)  # on half the sum of squared coefficients (L2), to choose from; the first as a rule
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
 _MOST = np.finfo(np.float32).max  # infinite values count as this
+_UNIT_VARIANCE = 12**0.5  # of a uniform share
 _TAIL = 0.5 / _KNOTS  # share at which the lowest value stands, and the highest: half of what lies between knots
 
 
@@ -63,19 +65,19 @@ class LinearRisk:
             average += coefficient * mean
         return average, found
 
-    def columns(self, X: Matrix) -> Iterator[Floats]:
-        """Yield the columns of the design, shape (n,) each."""
+    def columns(self, X: Matrix, scored: Scored | None = None) -> Iterator[Floats]:
+        """Yield the columns of the design, shape (n,) each; numbers as normal scores, or as `scored` makes them."""
         for at, knots in self.knots.items():
-            yield _normal_score(X[:, at], knots)
+            yield (scored or _normal_score)(_share_below(X[:, at], knots))
         for at in self.flagged:
             yield np.isnan(X[:, at]).astype(np.float64)
         for at, codes in self.levels.items():
             for code in codes:
                 yield (X[:, at] == code).astype(np.float64)
 
-    def design(self, X: Matrix) -> Floats:
-        """Return all columns, shape (n, coefficients)."""
-        return np.column_stack([np.zeros((len(X), 0)), *self.columns(X)])
+    def design(self, X: Matrix, scored: Scored | None = None) -> Floats:
+        """Return all of the `columns`, shape (n, coefficients)."""
+        return np.column_stack([np.zeros((len(X), 0)), *self.columns(X, scored)])
 
     def as_dict(self) -> dict[str, object]:
         """Return the model JSON-ready."""
@@ -115,7 +117,9 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
 
 
 def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Training) -> Floats:
-    """Return each class's log-probability for other rows, shape (m, k), by multinomial regression on the same columns.
+    """Return each class's log-probability for other rows, shape (m, k), by multinomial regression.
+
+    Numbers are percentiles: propensities want no extremes, and their normal scores made intervals wider than need be.
 
     Args:
         X: rows to learn from, shape (n, p); NaN is missing.
@@ -125,13 +129,13 @@ def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Tr
     """
     X, y = _enough(training, X, y)
     blank = _described(X, training.category_indexes)
-    design = blank.design(X)
+    design = blank.design(X, _percentile)
     if design.shape[1] == 0:
         return np.tile(np.log(np.bincount(y) / len(y)), (len(new), 1))
     with threadpool_limits(training.threads):
         model = LogisticRegression(C=1.0 / PENALTIES[0], max_iter=300).fit(design, y)
         parts = (new[at : at + _AT_ONCE] for at in range(0, len(new), _AT_ONCE))
-        return np.concatenate([model.predict_log_proba(blank.design(part)) for part in parts])
+        return np.concatenate([model.predict_log_proba(blank.design(part, _percentile)) for part in parts])
 
 
 def fit_control_risks(
@@ -214,10 +218,19 @@ def _described(X: Matrix, categories: tuple[int, ...]) -> LinearRisk:
     return LinearRisk(knots, levels, tuple(flagged), (), (), 0.0)
 
 
-def _normal_score(column: NDArray[np.float32], knots: list[float]) -> Floats:
-    """Return the standard normal quantile of the share of training rows below each value, ties in the middle."""
+def _share_below(column: NDArray[np.float32], knots: list[float]) -> Floats:
+    """Return the share of training rows below each value, ties in the middle, as is what is missing."""
     values, shares = np.clip(column, -_MOST, _MOST).astype(np.float64), np.linspace(0.0, 1.0, len(knots))
     not_above = np.interp(values, knots, shares)
     below = 1.0 - np.interp(-values, [-each for each in reversed(knots)], shares)
-    share = np.clip((below + not_above) / 2, _TAIL, 1.0 - _TAIL)
-    return np.asarray(ndtri(np.where(np.isnan(values), 0.5, share)))
+    return np.asarray(np.where(np.isnan(values), 0.5, (below + not_above) / 2))
+
+
+def _normal_score(share: Floats) -> Floats:
+    """Return the standard normal quantile."""
+    return np.asarray(ndtri(np.clip(share, _TAIL, 1.0 - _TAIL)))
+
+
+def _percentile(share: Floats) -> Floats:
+    """Return the share itself, centred and scaled to unit variance."""
+    return (share - 0.5) * _UNIT_VARIANCE

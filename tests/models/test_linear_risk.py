@@ -15,6 +15,8 @@ from rapport.models.linear_risk import (
     PENALTIES,
     LinearRisk,
     _normal_score,
+    _percentile,
+    _share_below,
     fit_control_risks,
     fit_linear_risk,
 )
@@ -33,12 +35,14 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, (rng.random(n) < expit(odds - 1)).astype(float)
 
 
-def test_a_normal_score_by_hand() -> None:
+def test_scores_of_numbers_by_hand() -> None:
     """Knots 0, 10, 10, 20: a value of 10 lies between the first and the last knot that equals it."""
-    found = _normal_score(np.array([-5, 0, 5, 10, 15, 20, 99, NAN], dtype=np.float32), [0.0, 10.0, 10.0, 20.0])
-    end = 1 / 66  # half a share of 33 knots
-    by_hand = ndtri([end, end, 1 / 6, 0.5, 5 / 6, 1 - end, 1 - end, 0.5])
-    np.testing.assert_allclose(found, by_hand, atol=1e-12)
+    share = _share_below(np.array([-5, 0, 5, 10, 15, 20, 99, NAN], dtype=np.float32), [0.0, 10.0, 10.0, 20.0])
+    by_hand = np.array([0, 0, 1 / 6, 1 / 2, 5 / 6, 1, 1, 1 / 2])
+    np.testing.assert_allclose(share, by_hand, atol=1e-12)
+    np.testing.assert_allclose(_percentile(share), (by_hand - 0.5) * 12**0.5, atol=1e-12)
+    end = 1 / 66  # half of what lies between 33 knots
+    np.testing.assert_allclose(_normal_score(share), ndtri(np.clip(by_hand, end, 1 - end)), atol=1e-12)
 
 
 def test_columns_are_numbers_then_flags_then_categories() -> None:
