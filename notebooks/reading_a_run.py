@@ -25,6 +25,7 @@ import pandas as pd
 import shap
 from IPython.display import display
 
+from rapport.models.drivers import churn_contributions
 from rapport.store.bundle import read_bundle
 from rapport.store.documents import read_json
 from rapport.store.frames import read_frame
@@ -112,17 +113,16 @@ plt.show()
 # %% [markdown]
 # ## What drives churn risk
 #
-# LightGBM's own exact contributions (`pred_contrib`), in log-odds before calibration, for up to 500 stakeholders: one
+# Exact contributions of trees and regression, in log-odds before an isotonic calibration, for up to 500 people: one
 # dot each, to the right where the feature raises their risk. They explain the model, not what an intervention would do.
 
 # %%
-booster = bundle.churn.booster
-if booster is not None:
-    some = population.sample(n=min(500, len(population)), random_state=1).sort_index()
-    X = bundle.encoding.matrix(some)
-    contributions = booster.predict(X, pred_contrib=True, num_threads=bundle.params.threads)[:, :-1]
+some = population.sample(n=min(500, len(population)), random_state=1).sort_index()
+X = bundle.encoding.matrix(some)
+added = churn_contributions(bundle.churn, X, bundle.params.threads).of_features
+if added.any():
     shap.summary_plot(
-        contributions, X, feature_names=list(bundle.encoding.names), max_display=12, show=False, rng=1, plot_size=(9, 5)
+        added, X, feature_names=list(bundle.encoding.names), max_display=12, show=False, rng=1, plot_size=(9, 5)
     )
     plt.title("Contributions to churn risk")
     plt.show()
