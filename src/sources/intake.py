@@ -82,6 +82,7 @@ def take_in(raw: RawTables, params: Params, ledger: Sequence[LedgerPart] = ()) -
     stakeholders = stakeholders.sort_values("stakeholder_id", ignore_index=True)
     log = _all_events(raw, stakeholders["stakeholder_id"], ledger)
     logged = _all_decisions(raw, ledger, params.interventions.names)
+    warnings += _numbered_as_the_loop(logged, raw.origin("decisions"))
 
     settled = log.settle(pd.Timestamp(instant_micros(params.clock.as_of), unit="us", tz="UTC"))
     known = logged["stakeholder_id"].isin(stakeholders["stakeholder_id"])
@@ -113,6 +114,15 @@ def _warnings(stakeholders: pd.DataFrame, origin: Origin) -> list[str]:
     attributes = stakeholders.drop(columns=[*STAKEHOLDERS.columns])
     told = [words_among_numbers(text, origin) for _, text in attributes.items() if text.dtype == "str"]
     return [each for each in told if each is not None]
+
+
+def _numbered_as_the_loop(logged: pd.DataFrame, origin: Origin) -> list[str]:
+    """Return what to tell of the source's own decisions that bear numbers of the ledger's, which begin at 1."""
+    most = int(logged.loc[logged["_part"] == 0, "iteration"].max()) if (logged["_part"] == 0).any() else 0
+    if most < 1:
+        return []
+    return [f"{origin.name}, column iteration: numbers up to {most}, but the ledger numbers its own from 1 on, and one "
+            "policy decided all of an iteration: number those before the first absorbed one 0, -1, -2, …"]  # fmt: skip
 
 
 def _counts_of_events(read: int, settled: Settled) -> dict[str, int]:

@@ -147,6 +147,13 @@ def test_the_ledger_is_added() -> None:
         InputError, match=r"ledger partition 2, decisions, row 1: expected a decision_id of its own; got 'm1'"
     ):
         take_in(tables(), params("2024-07-01"), [(later, later_events), (later, later_events)])
+    assert got.warnings == []
+
+
+def test_decisions_of_ones_own_numbered_as_the_ledger_numbers_its_are_told() -> None:
+    mine = [(*each[:5], str(iteration), each[6]) for each, iteration in zip(DECISIONS, (1, 2), strict=True)]
+    (told,) = take_in(tables(decisions=mine), params()).warnings
+    assert told.startswith("decisions.csv, column iteration: numbers up to 2, but the ledger numbers its own from 1 on")
 
 
 def test_quarantine_names_the_ledger_partition() -> None:
