@@ -35,6 +35,7 @@ from .store.project import (
     RULES,
     TABLES,
     VERDICT,
+    load_params,
 )
 
 app = new_app("Write the report: one HTML file that opens anywhere, offline.")
@@ -48,15 +49,16 @@ def main() -> None:
 
 
 def finished_run() -> FinishedRun:
-    """Return the run whose files lie in the project; the params are those in its bundle."""
+    """Return the run whose files lie in the project; see `Bundle.params_of_run` for its params."""
     bundle = read_bundle(BUNDLE)
+    params = bundle.params_of_run(load_params())
     metrics, assignments = read_json(EVALUATION / "metrics.json"), read_frame(ASSIGNMENTS)
     population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
     features = read_json(FEATURES / "features.json")
     meanings = {each["name"]: each["meaning"] for each in features}
     change = read_json(EVALUATION / "change.json")
     return FinishedRun(
-        params=bundle.params,
+        params=params,
         metrics=metrics,
         assignments=assignments,
         account=read_json(RULES),
@@ -69,10 +71,10 @@ def finished_run() -> FinishedRun:
         outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
         plan=plan_page(read_json(PLAN / "plan.json")),
-        churn=churn_page(metrics["churn"], read_frame(RISK), population, bundle.params,
+        churn=churn_page(metrics["churn"], read_frame(RISK), population, params,
                          average_drivers(bundle, population), meanings),
-        judged=judged_tables(metrics, read_json(EVALUATION / "groups.json"), change, bundle.params.evaluation),
-        alarms=alarms(change, bundle.params.evaluation),
+        judged=judged_tables(metrics, read_json(EVALUATION / "groups.json"), change, params.evaluation),
+        alarms=alarms(change, params.evaluation),
         verdict=verdict_page(checked_verdict(read_json(VERDICT), str(VERDICT))),
         kpis=kpi_page(read_frame(KPIS / "summary.parquet"), read_json(KPIS / "definitions.json")),
     )  # fmt: skip

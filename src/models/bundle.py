@@ -100,6 +100,12 @@ class Bundle:
                 fix = "run `dvc repro`, which trains and decides under what is there now, or put it back"
                 raise ParamsError(f"params.yaml, {section}", "what data/bundle was trained under", "other values", fix)
 
+    def params_of_run(self, params: Params) -> Params:
+        """Return the params of the training, those that are no part of the bundle as the run's `params` have them."""
+        run_alone = params.model_dump(mode="json", include=_NOT_OF_THE_BUNDLE)
+        ours = self.params.model_dump(mode="json")
+        return parse_params({**ours, **run_alone, "source": {**ours["source"], **run_alone["source"]}}, "params.yaml")
+
     def _success(self, X: NDArray[np.float32]) -> Mapping[str, Floats]:
         names, wanted = self.params.interventions.names, self.params.interventions.successes
         arms = names if self.uplift is None else self.uplift.arms

@@ -201,6 +201,14 @@ def test_params_are_checked_on_reading(bundle: Bundle) -> None:
     assert Bundle.from_files(files, "").params == bundle.params
 
 
+def test_params_of_a_run_are_the_bundles_but_for_those_it_does_not_hold(bundle: Bundle) -> None:
+    document = bundle.params.model_dump(mode="json")
+    alone = {"engine": "spark", "memory_gb": 2.5, "kpis": {"base_cost": 7.5}, "gate": {"power": 0.7}}
+    mine = {**document, **alone, "source": {"kind": "files", "path": "here"}}
+    stored = Bundle.from_files(bundle.as_files(), "")
+    assert stored.params_of_run(parse_params({**mine, "seed": 99})) == parse_params(mine)
+
+
 def test_one_row_alone_gets_the_same_answer_as_in_any_batch(bundle: Bundle) -> None:
     table = people(300, 5)
     whole = bundle.predict(table)

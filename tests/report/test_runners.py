@@ -1,5 +1,6 @@
 """The runners on a small finished run."""
 
+import re
 import shutil
 import sys
 
@@ -9,7 +10,7 @@ from rapport.contracts.errors import ArtifactError
 from rapport.render import main as render
 from rapport.store.connection import connected
 from rapport.store.documents import read_json, write_json
-from rapport.store.project import REPORT, VERDICT, load_params
+from rapport.store.project import REPORT, VERDICT, load_params, overlay_params
 from rapport.store.standing import DIGEST
 from rapport.summary import main as summarise
 
@@ -31,6 +32,18 @@ def test_render_writes_the_same_page_again(project):
     assert b"more than contacting nobody" in first or b"better than contacting nobody" in first
     assert b";\nthis verdict spends no error, and its bounds have a one-sided error of 2.50 %.</p>" in first
     assert str(project).encode() not in first
+
+
+def test_the_page_shows_the_params_of_the_run_also_where_the_bundle_holds_none(project):
+    changes = {"kpis.base_cost": 7.5, "kpis.costs": {"ticket": 12.5}, "kpis.segment": "region", "gate.power": 0.7}
+    overlay_params({**changes, "memory_gb": 3.5, "learner.leaves": 31})
+    render()
+    page = " ".join((project / REPORT).read_text(encoding="utf-8").split())
+    told = {"kpis.base_cost": 7.5, "kpis.costs.ticket": 12.5, "gate.power": 0.7, "memory_gb": 3.5, "learner.leaves": 15}
+    shown = dict(re.findall(r'<th scope="row" class="any">([a-z_.]+)</th><td class="any">([^<]*)</td>', page))
+    assert {name: shown[name] for name in told} == {name: str(value) for name, value in told.items()}
+    worth = page[page.index("<h3>Value at risk") :]
+    assert "<small>region</small>" in worth[: worth.index("</table>")]
 
 
 def test_a_missing_input_is_named_and_the_old_page_stays(project):
