@@ -12,6 +12,7 @@ import pandas as pd
 from ..contracts.params import Params
 from ..evaluation.policies import CHAMPION, CURRENT, OURS
 from ..evaluation.promise import total_gain
+from ..policy.rules import STANDING
 from .formats import interval, number, words
 
 PER = 1000  # stakeholders in the headline
@@ -150,6 +151,8 @@ def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[s
     if "uplift" not in metrics:
         return ""
     if assignments[[f"gain_{arm}" for arm in params.interventions.arms]].isna().all(axis=None):
+        if closed := _open_to_nobody(assignments["reason"]):
+            return closed
         logged = (f"{words(arm)} {number(each['decisions'])}" for arm, each in metrics["uplift"]["arms"].items())
         return (
             "What these assignments gain is unknown, since no arm's gain is known yet: too few decisions of each, or "
@@ -164,3 +167,13 @@ def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[s
         f"better than theirs, they bring {number(total['value'])} over contacting nobody, costs paid, over "
         f"{params.clock.horizon_days} days (95 % interval: {interval(total, 0)})."
     )
+
+
+def _open_to_nobody(reasons: pd.Series) -> str:
+    """Return in one sentence that no arm may be given to anybody; nothing where one may, or all are held out."""
+    count = reasons.value_counts()
+    kept = {reason: int(count[reason]) for reason in (*STANDING, "holdout") if reason in count}
+    if sum(kept.values()) < len(reasons) or not kept.keys() & {*STANDING}:
+        return ""
+    told = ", ".join(f"{words(reason)} {number(each)}" for reason, each in kept.items())
+    return f"These assignments gain nothing over contacting nobody, since no arm may be given to anybody ({told})."
