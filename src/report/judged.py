@@ -149,7 +149,9 @@ def change_tables(change: Mapping[str, Any], levels: Evaluation) -> Iterator[Tab
     if change["staleness"]:
         aged = [(f"{each['age_days']} days", with_interval(each["auc"], 3)) for each in change["staleness"]]
         yield Table("Age of churn risk", "How well risk learned so long before the latest instant ranks those who left "
-                    "after it.", ("age", "AUC"), aged)  # fmt: skip
+                    "after it: plain trees of that one instant's snapshots. Their AUCs compare with one another, not "
+                    "with that of this run's churn risk, another model, learned from more snapshots.",
+                    ("age", "AUC"), aged)  # fmt: skip
     yield from _aged_policies(change["policy_staleness"])
 
 

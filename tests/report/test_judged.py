@@ -127,6 +127,7 @@ def test_change_by_hand():
     assert policies.rows == [("this one, held out", "1,500", "3.00 (2.00 to 4.00)"),
                              ("90 days old", "1,000", "1.00 (-1.00 to 3.00)")]  # fmt: skip
     assert champion.rows == [("2", "2.00 (1.00 to 3.00)")]
+    assert "Their AUCs compare with one another, not with that of this run's churn risk" in aged.caption
     assert alarms(CHANGE, LEVELS) == ["Strong drift of churn risk (PSI 0.30, noise 0.01)."]
     assert alarms(CHANGE, Evaluation(drift_strong=0.35)) == []
 
