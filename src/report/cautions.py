@@ -7,6 +7,8 @@ from ..evaluation.policies import OURS
 from .findings import ChurnBaseline, churn_baselines
 from .formats import interval, number, words
 
+GUESSING = 0.5  # the AUC of any order that has nothing to do with who leaves
+
 
 def cautions(metrics: Mapping[str, Any]) -> list[str]:
     """Return the sentences, none when nothing stands out."""
@@ -19,6 +21,7 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
             f"Churn risk is miscalibrated: its slope is {number(slope['value'], 2)} "
             f"(95 % interval: {interval(slope)}), where 1 is right."
         )
+    found += _no_better_than_guessing(metrics["churn"]["auc"])
     found += _no_better(churn_baselines(metrics["churn"]))
     uplift = metrics.get("uplift")
     if uplift is None:
@@ -58,6 +61,17 @@ def _support(uplift: Mapping[str, Any]) -> list[str]:
             f"{number(uplift['decisions'])} decisions, so the values lean on the model."
         )
     return found
+
+
+def _no_better_than_guessing(auc: Mapping[str, Any]) -> list[str]:
+    """Return in a sentence that churn risk is not shown to rank at all; none where its interval lies above 0.5."""
+    if auc["low"] is None:
+        return ["Churn risk is not shown to rank better than guessing: too few stakeholders left, or all did."]
+    if auc["low"] > GUESSING:
+        return []
+    verdict = "ranks worse than" if auc["high"] < GUESSING else "is not shown to rank better than"
+    told = f"AUC {number(auc['value'], 4)}, 95 % interval: {interval(auc, 4)}"
+    return [f"Churn risk {verdict} guessing ({told}, where 0.5 is guessing)."]
 
 
 def _no_better(baselines: Sequence[ChurnBaseline]) -> list[str]:

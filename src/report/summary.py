@@ -92,12 +92,15 @@ def registry_lines(model: str, version: str | None, aliases: Mapping[str, str]) 
 
 def _churn(churn: Mapping[str, Any]) -> list[Text]:
     base = number(churn["base_rate_log_loss"]["value"], 4)
-    held_out = f"{churn['split']}; {number(churn['rows'])} stakeholders, {number(churn['churned'])} left"
+    rows, left = number(churn["rows"]), number(churn["churned"])
+    error, chance = (number(churn[key], 4) for key in ("expected_calibration_error", "calibration_noise"))
     return [
         Text(f"Churn risk  AUC {with_interval(churn['auc'], 4)}"),
         *(Text(f"            {_baseline(row)}") for row in churn_baselines(churn)),
+        Text(f"            calibration error {error}; below {chance} in 95 of 100 samples if all risks are right"),
         Text(f"            log-loss {with_interval(churn['log_loss'], 4)}; of the base rate {base}"),
-        Text(f"            held out: {held_out}"),
+        Text(f"            judged on {rows} stakeholders without an intervention at the latest snapshot, {left} left"),
+        Text(f"            held out: {churn['split']}"),
     ]
 
 

@@ -60,6 +60,19 @@ def test_a_total_without_any_known_gain_is_unknown_and_not_nothing(assignments, 
     assert "add up to" in total_sentence(unknown.assign(gain_mail=[1.0, *[np.nan] * 5]), params, metrics)
 
 
+def test_a_total_where_no_arm_is_open_to_anybody_is_nothing_and_not_unknown(assignments, params, metrics):
+    closed = assignments.assign(gain_call=np.nan, expected_gain=0.0, intervention="none", reason="not_eligible")
+    closed.loc[:1, "reason"] = "opted_out", "holdout"
+    assert total_sentence(closed, params, metrics) == (
+        "These assignments gain nothing over contacting nobody, since no arm may be given to anybody (opted out 1, not "
+        "eligible 4, holdout 1)."
+    )
+    for others in ("unknown_gain", "explore"):
+        closed.loc[2, "reason"] = others
+        assert "since no arm's gain is known yet" in total_sentence(closed, params, metrics)
+    assert "since no arm's gain is known yet" in total_sentence(closed.assign(reason="holdout"), params, metrics)
+
+
 def test_policy_rows_name_ours_after_the_params(uplift):
     rows = policy_rows(uplift, "none", "keep")
     assert [(row.label, row.ours) for row in rows] == [
@@ -127,6 +140,26 @@ def test_a_churn_model_that_does_not_beat_a_baseline_is_said_to(metrics, low):
     baselines["logistic_regression"]["ours_minus_this"] |= {"low": -0.03, "high": -0.01}
     (told,) = cautions(metrics)
     assert told.startswith(f"Churn risk ranks worse than {worse} or logistic regression (")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.5, 0.6, "is not shown to rank better than"), (0.45, 0.6, "is not shown to rank better than"),
+     (0.3, 0.49, "ranks worse than")],
+)  # fmt: skip
+def test_a_churn_model_that_may_as_well_guess_is_said_to(metrics, low, high, verdict):
+    metrics["churn"]["auc"] = {"value": 0.48, "low": low, "high": high}
+    told = f"AUC 0.4800, 95 % interval: {low:.4f} to {high:.4f}, where 0.5 is guessing"
+    assert cautions(metrics) == [f"Churn risk {verdict} guessing ({told})."]
+    metrics["churn"]["auc"] |= {"low": 0.5001, "high": 0.6}
+    assert cautions(metrics) == []
+
+
+def test_without_anybody_who_left_nothing_is_better_than_guessing(metrics):
+    metrics["churn"]["auc"] = {"value": None, "low": None, "high": None}
+    assert cautions(metrics) == [
+        "Churn risk is not shown to rank better than guessing: too few stakeholders left, or all did."
+    ]
 
 
 def test_an_undefined_difference_to_a_baseline_is_no_verdict(metrics):

@@ -85,6 +85,8 @@ def test_the_page_tells_the_run(finished):
         "interventions.arms.call.quota at least 1 2",
         "decision.rate_gaps.fair north over south at most 0.0500 0.0125",
         "The plan, draws aside, is worth 9.00; none under the limits is worth more than 10.00 (gap 10.000 %).",
+        "Judged on 100 stakeholders (20 left), those without an intervention at the latest snapshot, whom the model "
+        "had not seen: later time and other stakeholders.",
         "AUC 0.7100 0.6900 to 0.7300",
         "best single feature use_count_30d, lowest first 0.6000 0.5700 to 0.6300 0.1100 0.1000 to 0.1200",
         "logistic regression all features, L2 penalty 0.7000 0.6800 to 0.7200 0.0100 0.0050 to 0.0150",
