@@ -3,7 +3,7 @@
 Run as `python -m rapport.explain DECISION_ID` in the project's root.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,9 +13,9 @@ import typer
 from .contracts.errors import InputError
 from .models.bundle import Bundle
 from .policy.assigned import Assigned, Outcome, row_of
-from .policy.drivers import gain_drivers
+from .policy.drivers import churn_drivers, gain_drivers
 from .policy.receipt import Receipt, receipt, replay
-from .report.receipt import Drivers, past_parts, receipt_parts
+from .report.receipt import Drivers, RiskDrivers, past_parts, receipt_parts
 from .report.terminal import WIDE, new_console, show
 from .serving.decisions import checked
 from .store.bundle import bundle_hashes, read_bundle
@@ -42,20 +42,19 @@ def main(
         return
     bundle, population = read_bundle(BUNDLE), read_frame(POPULATION)
     made = receipt(bundle, replay(bundle, checked(population), assignments), assignments, row)
-    drivers, hashes = _drivers(bundle, population, made), _hashes(bundle)
+    theirs = population[population["stakeholder_id"] == made.assigned.stakeholder_id]
+    risk = RiskDrivers(bundle.churn.calibrator.kind, churn_drivers(bundle, theirs))
+    drivers, hashes = _gain_drivers(bundle, theirs, made), _hashes(bundle)
     if as_json:
-        print(to_json({"receipt": asdict(made), "drivers": _as_document(drivers), "hashes": hashes}), end="")
+        print(to_json({"receipt": asdict(made), **_as_document(risk, drivers), "hashes": hashes}), end="")
     else:
-        show(receipt_parts(made, drivers, hashes), new_console(WIDE))
+        meanings = {each["name"]: each["meaning"] for each in read_json(FEATURES / "features.json")}
+        show(receipt_parts(made, risk, drivers, meanings, hashes), new_console(WIDE))
 
 
-def _drivers(bundle: Bundle, population: pd.DataFrame, made: Receipt) -> Drivers | None:
+def _gain_drivers(bundle: Bundle, theirs: pd.DataFrame, made: Receipt) -> Drivers | None:
     """Return what the gain of the arm that tells most is made of; None where no gain is known."""
-    if made.explained is None:
-        return None
-    rows = population[population["stakeholder_id"] == made.assigned.stakeholder_id]
-    meanings = {each["name"]: each["meaning"] for each in read_json(FEATURES / "features.json")}
-    return Drivers(made.explained, gain_drivers(bundle, rows, made.explained), meanings)
+    return None if made.explained is None else Drivers(made.explained, gain_drivers(bundle, theirs, made.explained))
 
 
 def _hashes(bundle: Bundle) -> dict[str, str]:
@@ -97,10 +96,14 @@ def _remembered(partition: Partition, row: int) -> tuple[Assigned, Outcome]:
     return assigned, Outcome.of(became.iloc[0]) if len(became) else Outcome()
 
 
-def _as_document(drivers: Drivers | None) -> Mapping[str, Any] | None:
-    if drivers is None:
-        return None
-    return {"arm": drivers.arm, "contributions": drivers.table.drop(columns="stakeholder_id").to_dict("records")}
+def _as_document(risk: RiskDrivers, drivers: Drivers | None) -> Mapping[str, Any]:
+    of_risk = {"calibration": risk.calibration, "log_odds": risk.log_odds, "contributions": _records(risk.table)}
+    of_gain = None if drivers is None else {"arm": drivers.arm, "contributions": _records(drivers.table)}
+    return {"churn_drivers": of_risk, "drivers": of_gain}
+
+
+def _records(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return table.drop(columns="stakeholder_id").to_dict("records")
 
 
 if __name__ == "__main__":

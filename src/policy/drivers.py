@@ -41,9 +41,19 @@ def gain_drivers(bundle: Bundle, rows: pd.DataFrame, arm: str) -> pd.DataFrame:
 
 
 def churn_drivers(bundle: Bundle, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what adds up to the log-odds of each stakeholder's churn risk; a table as `gain_drivers` gives it."""
+    """Return what adds up to the log-odds of each stakeholder's churn risk, before any isotonic calibration.
+
+    Args:
+        bundle: models and rules.
+        rows: some of a population's feature table, n ≥ 1.
+
+    Returns:
+        a table as `gain_drivers` gives it, without `COST`, and odds_factor = exp(contribution): the odds of the average
+        row that the model learned from, then by how much each feature multiplies them.
+    """
     X = bundle.encoding.matrix(rows)
-    return _table(bundle, rows, churn_contributions(bundle.churn, X, bundle.params.threads), {})
+    found = _table(bundle, rows, churn_contributions(bundle.churn, X, bundle.params.threads), {})
+    return found.assign(odds_factor=np.exp(found["contribution"]))
 
 
 def average_drivers(bundle: Bundle, table: pd.DataFrame) -> dict[str, dict[str, float]]:

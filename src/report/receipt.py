@@ -1,7 +1,8 @@
 """The receipt of an assignment for the terminal; texts go in as `Text`, so that nothing in them is taken for markup."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from rich.console import RenderableType
@@ -19,21 +20,51 @@ TOP = 8  # drivers shown
 
 @dataclass(frozen=True)
 class Drivers:
-    """What adds up to the gain of an arm: feature, value and contribution, as policy.drivers gives them, the first in
-    order first; `meanings` by feature."""
+    """What adds up to the gain of an arm, money: feature, value and contribution as policy.drivers gives them."""
 
     arm: str
     table: pd.DataFrame
-    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
-def receipt_parts(receipt: Receipt, drivers: Drivers | None, hashes: Mapping[str, str]) -> list[RenderableType]:
-    """Return a receipt as text and tables."""
+@dataclass(frozen=True)
+class RiskDrivers:
+    """What adds up to the log-odds of a churn risk.
+
+    Attributes:
+        calibration: kind of the churn model's calibrator; `constant` has no drivers, `isotonic` comes after the sum.
+        table: feature, value and contribution as policy.drivers gives them.
+    """
+
+    calibration: str
+    table: pd.DataFrame
+
+    @property
+    def log_odds(self) -> float:
+        """The sum of the contributions."""
+        return float(self.table["contribution"].sum())
+
+
+def receipt_parts(receipt: Receipt, risk: RiskDrivers, drivers: Drivers | None, meanings: Mapping[str, str],
+                  hashes: Mapping[str, str]) -> list[RenderableType]:  # fmt: skip
+    """Return a receipt as text and tables.
+
+    Args:
+        receipt: the receipt.
+        risk: of the churn risk under the control.
+        drivers: of a gain, None where none is known.
+        meanings: by feature.
+        hashes: by what was hashed.
+    """
     parts = [*_head(receipt.assigned), Text(because(receipt)), Text(""), _arms(receipt.considered)]
     parts += [Text(line) for line in (*forbidding(receipt.considered), _prices(receipt.prices)) if line]
     parts += [heading("Randomness"), Text(chances(receipt))]
+    parts += [heading("What the churn risk is made of"), Text(risk_of(receipt.assigned, risk))]
+    if risk.calibration != "constant":
+        columns = {"adds, log-odds": _log_odds, "odds, times": _times}
+        parts.append(_contributions(risk.table, 1, columns, "churn risk", meanings))
     if drivers is not None:
-        parts += [heading(f"What the gain of {drivers.arm} is made of"), _drivers(drivers)]
+        parts.append(heading(f"What the gain of {drivers.arm} is made of"))
+        parts.append(_contributions(drivers.table, 2, {"adds, money": money}, "gain", meanings))
     again = f"Deciding again with the same bundle gives the same {number(receipt.replayed)} rows."
     return [*parts, heading("Replay"), Text(again), *(Text(f"{name:<12} {value}") for name, value in hashes.items())]
 
@@ -97,6 +128,22 @@ def chances(receipt: Receipt) -> str:
     )
 
 
+def risk_of(assigned: Assigned, risk: RiskDrivers) -> str:
+    """Return in sentences how high the churn risk under the control is and what counts most in it."""
+    percentage = percent(assigned.churn_risk)
+    if risk.calibration == "constant":
+        return f"{percentage} for everyone: no feature foretold out of fold who leaves, so nothing tells people apart."
+    of_what = "by an isotonic calibration of" if risk.calibration == "isotonic" else "which is"
+    told = f"{percentage}, {of_what} log-odds {_log_odds(risk.log_odds)}, odds {_times(risk.log_odds)}."
+    top = risk.table.iloc[1]
+    if not top["contribution"]:
+        return told
+    return (
+        f"{told} {top['feature']} ({_value(top['value'])}) counts most: "
+        f"it multiplies the odds of leaving by {_times(top['contribution'])}, against the average row learned from."
+    )
+
+
 def _head(assigned: Assigned) -> list[RenderableType]:
     made = f"Policy {assigned.policy}, iteration {assigned.iteration}, {assigned.decided_at}"
     expected = f"churn risk under the control {percent(assigned.churn_risk)}, gain {money(assigned.expected_gain)}"
@@ -131,17 +178,39 @@ def _prices(prices: Mapping[str, float]) -> str:
     return f"What one more unit of each binding limit would gain, money: {listed}." if listed else ""
 
 
-def _drivers(drivers: Drivers) -> Table:
-    shown = drivers.table.head(TOP + 2)
-    table = new_table("feature", "adds, money", names=list(shown["feature"]))
-    table.add_column("value", justify="right")
-    table.add_column("meaning", overflow="fold")
+def _contributions(table: pd.DataFrame, heads: int, columns: Mapping[str, Callable[[float], str]], total: str,
+                   meanings: Mapping[str, str]) -> Table:  # fmt: skip
+    """Return the largest contributions, the rest in one row, and their sum.
+
+    Args:
+        table: feature, value and contribution; `heads` rows that are no features come first.
+        heads: how many.
+        columns: texts of a contribution, by head of the column.
+        total: name of the sum.
+        meanings: by feature.
+    """
+    shown = table.head(TOP + heads)
+    found = new_table("feature", *columns, names=list(shown["feature"]))
+    found.add_column("value", justify="right")
+    found.add_column("meaning", overflow="fold")
     for row in shown.to_dict("records"):
-        value = row["value"]
-        text = NOTHING if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-        meaning_of = drivers.meanings.get(row["feature"], "")
-        table.add_row(Text(row["feature"]), money(row["contribution"]), Text(text), Text(meaning_of))
-    rest = float(drivers.table["contribution"].iloc[len(shown) :].sum())
-    table.add_row("all others", money(rest), "", "")
-    table.add_row("gain", money(float(drivers.table["contribution"].sum())), "", "", style="bold")
-    return table
+        told = [text(row["contribution"]) for text in columns.values()]
+        meaning_of = meanings.get(row["feature"], "")
+        found.add_row(Text(row["feature"]), *told, Text(_value(row["value"])), Text(meaning_of))
+    rest, whole = float(table["contribution"].iloc[len(shown) :].sum()), float(table["contribution"].sum())
+    found.add_row("all others", *(text(rest) for text in columns.values()), "", "")
+    found.add_row(total, *(text(whole) for text in columns.values()), "", "", style="bold")
+    return found
+
+
+def _value(value: object) -> str:
+    return NOTHING if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _log_odds(contribution: float) -> str:
+    return number(contribution, 2)
+
+
+def _times(contribution: float) -> str:
+    """Return by how much an addition to log-odds multiplies the odds; a sum's factor is the product of its parts'."""
+    return f"{math.exp(contribution):.3g}"

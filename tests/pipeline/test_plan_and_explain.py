@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from projects import inside
 from rapport.absorb import main as absorb
@@ -76,7 +78,8 @@ def test_every_kind_of_decision_has_a_receipt(project: Path, capsys: pytest.Capt
         explain(decision_id[:16])
     printed = capsys.readouterr().out
     assert decision_id in printed
-    for told in ("Why: ", "personal_support", "Randomness", "Deciding again with the same bundle gives", "data  "):
+    for told in ("Why: ", "personal_support", "Randomness", "What the churn risk is made of",
+                 "Deciding again with the same bundle gives", "data  "):  # fmt: skip
         assert told in printed
 
 
@@ -98,6 +101,30 @@ def test_a_receipt_as_json_holds_gains_that_their_drivers_add_up_to(
     assert chosen["expected"]["gain"] == row["expected_gain"]
     assert set(document["hashes"]) == {"model", "code", "params", "data", "assignments"}
     assert document["hashes"]["model"] == row["model_digest"]
+
+
+def test_a_receipt_holds_what_adds_up_to_the_log_odds_of_the_assigned_risk(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with inside(project):
+        decision_id = decision_of("best_gain")
+        explain(decision_id, as_json=True)
+        document = json.loads(capsys.readouterr().out)
+        explain(decision_id)
+        printed = capsys.readouterr().out
+        risk = read_frame(ASSIGNMENTS).set_index("decision_id").loc[decision_id, "churn_risk"]
+    told = document["churn_drivers"]
+    assert told["calibration"] == "platt"  # an isotonic one comes after the sum
+    baseline, *features = told["contributions"]
+    assert sum(each["contribution"] for each in told["contributions"]) == pytest.approx(told["log_odds"])
+    assert told["log_odds"] == pytest.approx(logit(risk), abs=1e-6)
+    assert baseline["feature"] == "baseline"
+    assert [abs(each["contribution"]) for each in features] == sorted(
+        (abs(each["contribution"]) for each in features), reverse=True
+    )
+    assert all(each["odds_factor"] == pytest.approx(np.exp(each["contribution"])) for each in features)
+    assert any(each["value"] is not None for each in features)
+    assert f"{features[0]['feature']} (" in printed
 
 
 def test_what_is_not_there_is_refused_in_one_line(project: Path) -> None:

@@ -101,6 +101,20 @@ def test_drivers_of_churn_sum_to_the_log_odds_of_its_risk(bundle: Bundle) -> Non
     summed = found.groupby("stakeholder_id", sort=False)["contribution"].sum()
     np.testing.assert_allclose(expit(summed), bundle.predict(table).churn_risk, rtol=1e-9)
     assert COST not in set(found["feature"])
+    np.testing.assert_allclose(found["odds_factor"], np.exp(found["contribution"]))
+    for _, mine in found.groupby("stakeholder_id", sort=False):
+        assert mine["feature"].iloc[0] == BASELINE
+        assert mine["contribution"].iloc[1:].abs().is_monotonic_decreasing
+
+
+def test_drivers_of_an_isotonic_risk_sum_to_what_was_calibrated(bundle: Bundle) -> None:
+    steps = ((-4.0, 0.01), (0.0, 0.2), (4.0, 0.9))
+    calibrator = replace(bundle.churn.calibrator, kind="isotonic", steps=steps)
+    stepped, table = replace(bundle, churn=replace(bundle.churn, calibrator=calibrator)), people(20, 9)
+    summed = churn_drivers(stepped, table).groupby("stakeholder_id", sort=False)["contribution"].sum()
+    risk = stepped.predict(table).churn_risk
+    np.testing.assert_allclose(np.interp(summed, *zip(*steps, strict=True)), risk, rtol=1e-9)
+    assert np.abs(expit(summed) - risk).max() > 0.01
 
 
 def test_averages_name_what_moves_whom(bundle: Bundle) -> None:

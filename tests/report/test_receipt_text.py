@@ -10,7 +10,16 @@ from rich.console import Console
 from rapport.policy.assigned import Assigned, Outcome
 from rapport.policy.decide import decide
 from rapport.policy.receipt import Receipt, receipt, replay
-from rapport.report.receipt import Drivers, because, chances, forbidding, past_parts, receipt_parts
+from rapport.report.receipt import (
+    Drivers,
+    RiskDrivers,
+    because,
+    chances,
+    forbidding,
+    past_parts,
+    receipt_parts,
+    risk_of,
+)
 from rapport.report.terminal import show
 from told import CALM, Told, people, told
 
@@ -66,19 +75,50 @@ def test_probabilities_are_told_as_they_come_about() -> None:
     assert chances(made(told(CALM), people(1), "best_gain")).endswith("Over all of it call has probability 1.000000.")
 
 
+def risk(calibration: str = "platt", seats: float = 0.7) -> RiskDrivers:
+    """Return drivers that sum to log-odds of -1 where seats add 0.7."""
+    names, adds = ["baseline", "seats", "plan"], [-1.5, seats, -0.2]
+    return RiskDrivers(
+        calibration, pd.DataFrame({"feature": names, "value": [None, 28.0, "[b]p[/b]"], "contribution": adds})
+    )
+
+
+def test_a_risk_is_told_with_what_counts_most() -> None:
+    assigned = made(told(CALM), people(1), "best_gain").assigned
+    # exp(-1) = 0.368 and exp(0.7) = 2.01
+    assert risk_of(assigned, risk()) == (
+        "25.0 %, which is log-odds -1.00, odds 0.368. seats (28) counts most: it multiplies the odds of leaving by "
+        "2.01, against the average row learned from."
+    )
+    assert risk_of(assigned, risk("isotonic")).startswith("25.0 %, by an isotonic calibration of log-odds -1.00, odds")
+    assert risk_of(assigned, risk("constant", 0.0)).startswith("25.0 % for everyone: ")
+
+
+def test_a_constant_risk_has_no_table_of_drivers() -> None:
+    receipt_of = made(told(CALM), people(1), "best_gain")
+    varied, constant = (printed(receipt_parts(receipt_of, each, None, {}, {})) for each in (risk(), risk("constant")))
+    assert "adds, log-odds" in varied
+    assert "adds, log-odds" not in constant
+    assert "25.0 % for everyone" in constant
+
+
 def test_nothing_in_the_data_is_taken_for_markup_and_drivers_end_in_their_sum() -> None:
     table = people(1, stakeholder_id=pd.array(["[red]s[/red]"], dtype="str"))
     names = ["baseline", "cost", *(f"f{at}" for at in range(12))]
     drivers = Drivers("call", pd.DataFrame({
         "feature": names, "value": [None, None, "[b]x[/b]", 2.5, *[None] * 10],
         "contribution": [9.0, -10.0, 6.0, 3.0, *[0.2] * 10],
-    }), {"f0": "the [i]first[/i]"})  # fmt: skip
-    text = printed(receipt_parts(made(told(CALM), table, "best_gain"), drivers, {"model": "f00d"}))
-    for part in ("call for [red]s[/red]", "[b]x[/b]", "the [i]first[/i]", "Deciding again", "model        f00d"):
+    }))  # fmt: skip
+    meanings = {"f0": "the [i]first[/i]"}
+    text = printed(receipt_parts(made(told(CALM), table, "best_gain"), risk(), drivers, meanings, {"model": "f00d"}))
+    for part in ("call for [red]s[/red]", "[b]x[/b]", "[b]p[/b]", "the [i]first[/i]", "Deciding again",
+                 "model        f00d"):  # fmt: skip
         assert part in text
     rows = [line.split() for line in text.splitlines()]
     assert ["all", "others", "0.80"] in [row[:3] for row in rows]
     assert ["gain", "10.00"] in [row[:2] for row in rows]
+    assert ["seats", "0.70", "2.01", "28"] in rows
+    assert ["churn", "risk", "-1.00", "0.368"] in rows
 
 
 def test_a_past_decision_is_told_with_what_people_made_of_it() -> None:
