@@ -113,7 +113,7 @@ def answer(model: Any, request: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return what a registered model answers to a request.
 
     Raises:
-        InputError: the request does not have the model's columns, or their types.
+        InputError: the request does not have the model's columns, or their types, or the model itself refuses it.
     """
     from mlflow.exceptions import MlflowException
 
@@ -123,7 +123,18 @@ def answer(model: Any, request: pd.DataFrame, where: str) -> pd.DataFrame:
         got = str(fault).rpartition("Error: ")[2][:300]
         fix = "give the population table that the featurize stage of this model's project writes"
         raise InputError(where, "the columns and types the model was made for", got, fix) from None
+    except Exception as fault:
+        if not _is_refusal(fault):
+            raise
+        told: Any = fault  # the attributes of InputError
+        raise InputError(f"{where}, {told.where}", told.expected, told.got, told.fix) from None
     return answered
+
+
+def _is_refusal(fault: Exception) -> bool:
+    """Return whether a fault is an InputError of the code that a model carries, another class than ours."""
+    names = {f"{each.__module__.partition('.')[2]}.{each.__qualname__}" for each in type(fault).__mro__}
+    return f"{InputError.__module__.partition('.')[2]}.{InputError.__qualname__}" in names
 
 
 def _resolve(client: "MlflowClient", uri: str) -> str:

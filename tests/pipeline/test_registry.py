@@ -302,6 +302,20 @@ def test_a_wrong_table_is_one_clear_line(published: Path, tmp_path: Path, monkey
     assert not (tmp_path / "out.parquet").exists()
 
 
+def test_what_the_model_itself_refuses_is_one_clear_line(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rapport.store.tracking import answer, load_registered
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with inside(published):
+        model, _ = load_registered("models:/rapport@champion")
+        table = read_frame(FEATURES / "population.parquet")
+        with pytest.raises(InputError, match=r"^--input x, feature table: expected the columns seats; got a table"):
+            answer(model, table.drop(columns="seats"), "--input x")
+        twice = pd.concat([table, table.head(1)])
+        with pytest.raises(InputError, match=r"^--input x, request, column stakeholder_id, row .*one row per id"):
+            answer(model, twice, "--input x")
+
+
 def test_an_unknown_model_is_one_clear_line(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rapport.serve import batch
 
