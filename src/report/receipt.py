@@ -132,7 +132,7 @@ def risk_of(assigned: Assigned, risk: RiskDrivers) -> str:
     """Return in sentences how high the churn risk under the control is and what counts most in it."""
     percentage = percent(assigned.churn_risk)
     if risk.calibration == "constant":
-        return f"{percentage} for everyone: no feature foretold out of fold who leaves, so nothing tells people apart."
+        return f"{percentage} for everyone: too few rows taught, or no feature foretells out of fold who leaves."
     of_what = "by an isotonic calibration of" if risk.calibration == "isotonic" else "which is"
     told = f"{percentage}, {of_what} log-odds {_log_odds(risk.log_odds)}, odds {_times(risk.log_odds)}."
     top = risk.table.iloc[1]
