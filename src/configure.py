@@ -46,7 +46,7 @@ def main(
 
 def at_home(path: str) -> str:
     """Return a path with the home folder in place of `~`, which DVC takes for a name."""
-    return str(Path.home().joinpath(path[2:])) if path == "~" or path.startswith("~/") else path
+    return str(Path(path).expanduser()) if path == "~" or path.startswith("~/") else path
 
 
 def switch(source: str, leaving: str) -> Params:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,14 +84,19 @@ def test_every_kind_of_decision_has_a_receipt(project: Path, capsys: pytest.Capt
         assert told in printed
 
 
-def test_a_receipt_as_json_holds_gains_that_their_drivers_add_up_to(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def best_gain_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, pd.Series, dict[str, Any]]:
+    """Return a decision for the best gain: its id, its row of the assignments, and its receipt as JSON."""
     with inside(project):
         decision_id = decision_of("best_gain")
         explain(decision_id, as_json=True)
         row = read_frame(ASSIGNMENTS).set_index("decision_id").loc[decision_id]
-    document = json.loads(capsys.readouterr().out)
+    return decision_id, row, json.loads(capsys.readouterr().out)
+
+
+def test_a_receipt_as_json_holds_gains_that_their_drivers_add_up_to(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision_id, row, document = best_gain_as_json(project, capsys)
     told, drivers = document["receipt"], document["drivers"]
     assert told["assigned"]["decision_id"] == decision_id
     assert drivers["arm"] == told["assigned"]["intervention"] == row["intervention"]
@@ -106,18 +112,15 @@ def test_a_receipt_as_json_holds_gains_that_their_drivers_add_up_to(
 def test_a_receipt_holds_what_adds_up_to_the_log_odds_of_the_assigned_risk(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    decision_id, row, document = best_gain_as_json(project, capsys)
     with inside(project):
-        decision_id = decision_of("best_gain")
-        explain(decision_id, as_json=True)
-        document = json.loads(capsys.readouterr().out)
         explain(decision_id)
-        printed = capsys.readouterr().out
-        risk = read_frame(ASSIGNMENTS).set_index("decision_id").loc[decision_id, "churn_risk"]
+    printed = capsys.readouterr().out
     told = document["churn_drivers"]
     assert told["calibration"] == "platt"  # an isotonic one comes after the sum
     baseline, *features = told["contributions"]
     assert sum(each["contribution"] for each in told["contributions"]) == pytest.approx(told["log_odds"])
-    assert told["log_odds"] == pytest.approx(logit(risk), abs=1e-6)
+    assert told["log_odds"] == pytest.approx(logit(row["churn_risk"]), abs=1e-6)
     assert baseline["feature"] == "baseline"
     assert [abs(each["contribution"]) for each in features] == sorted(
         (abs(each["contribution"]) for each in features), reverse=True
