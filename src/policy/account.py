@@ -18,7 +18,7 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         does, `stakeholders` it keeps from some arm; limits: name, kind, bound, `used` by what is assigned (of rates: by
         the probabilities), `planned` and `allowed` before the draws, `price` (money of gain per unit) and whether it is
         `binding`; spend: expected money by arm; plan: its value, bound and gap, None where no gain is known;
-        exploration (`Exploration.account`) and holdout: share asked for and found.
+        exploration (`exploration_of`) and holdout: share asked for and found.
     """
     n = len(decided.arm)
     times = np.stack([rule.forbids for rule in decided.offer.rules]).sum(axis=0)
@@ -33,10 +33,22 @@ def account_of(decided: Decided, params: Params) -> dict[str, Any]:
         "limits": limits,
         "spend": {name: float(paid[decided.arm == at].sum()) for at, name in enumerate(params.interventions.names)},
         "plan": _plan(decided),
-        "exploration": decided.exploration.account(params.decision.exploration),
+        "exploration": exploration_of(decided, params.decision.exploration),
         "empty": decided.constraints.empty(),
         "holdout": {"asked": params.decision.holdout, "found": float(decided.held.mean()) if n else 0.0},
     }  # fmt: skip
+
+
+def exploration_of(decided: Decided, asked: float) -> dict[str, float | int]:
+    """Return the account of the draw, and how many of those drawn do not explore all the same.
+
+    Returns:
+        `Exploration.account`, JSON-ready; `held`: those drawn who are in the holdout; `closed`: others, drawn with
+        their household, to whom no arm is open.
+    """
+    of_drawn = decided.reason[decided.exploration.arm >= 0]
+    held, explore = (int((of_drawn == reason).sum()) for reason in ("holdout", "explore"))
+    return {**decided.exploration.account(asked), "held": held, "closed": len(of_drawn) - held - explore}
 
 
 def _plan(decided: Decided) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from ..contracts.normal import Z95
 from ..contracts.params import Params, parse_params
 from ..contracts.rules import Bounds
 from ..models.bundle import Bundle, Predictions
+from .account import exploration_of
 from .constraints import constraints_of
 from .decide import Decided, Floats, deliberate, in_order
 from .limits import Limit, LimitUse
@@ -41,7 +42,7 @@ class Step:
         given: stakeholders by arm, the control included.
         price: money of gain per further unit that is planned with; None where the key is no limit, or no gain is known.
         binding: the other limits that bind, with their prices.
-        exploration: `Exploration.account`; empty where nothing can be decided.
+        exploration: as in the account of the rules (`exploration_of`); empty where nothing can be decided.
         conflict: why nothing can be decided, as where limits contradict each other; numbers are then 0.
     """
 
@@ -202,7 +203,7 @@ def _step(decided: Decided, params: Params, key: str, value: float, now: bool) -
         given={name: int(count) for name, count in zip(names, counts, strict=True)},
         price=_price(decided, key) if known else None,
         binding={use.name: _of_one_more(use) for use in decided.plan.uses if use.price > 0 and use.name != key},
-        exploration=decided.exploration.account(params.decision.exploration),
+        exploration=exploration_of(decided, params.decision.exploration),
     )
 
 

@@ -66,16 +66,19 @@ def plan_sentence(account: Mapping[str, Any]) -> str:
 def exploration_sentence(found: Mapping[str, Any]) -> str:
     """Return how many explore, and why that is less than was asked for where it is; nothing where nobody shall.
 
-    >>> exploration_sentence({"asked": 0.05, "found": 0.02, "open": 900, "too_few": 540, "no_room": 0})
-    'Of the 900 with arms to draw from 18 explore (2.0 %), where decision.exploration asks for 5.0 %: of each group \
-alike in arms and limits it is a whole number, rounded down; 540 are in groups of fewer than 20, where nobody explores.'
+    Documents of before they were counted lack `held` and `closed`.
+
+    >>> drawn = {"asked": 0.05, "found": 0.02, "open": 900, "too_few": 540, "no_room": 0, "held": 1, "closed": 0}
+    >>> exploration_sentence(drawn)
+    'Of the 900 with arms to draw from 18 are drawn to explore (2.0 %) and 17 do (1 held out), where \
+decision.exploration asks for 5.0 %: of each group alike in arms and limits it is a whole number, rounded down; 540 \
+are in groups of fewer than 20, where nobody explores.'
     """
     if not found["asked"]:
         return ""
     if not found["open"]:
         return "Nobody explores, since nobody has two arms to draw from."
-    drawn = f"{number(found['found'] * found['open'])} explore ({percent(found['found'])})"
-    told = f"Of the {number(found['open'])} with arms to draw from {drawn}"
+    told = f"Of the {number(found['open'])} with arms to draw from {_drawn(found)}"
     if found["found"] >= NEARLY * found["asked"]:
         return f"{told}; decision.exploration asks for {percent(found['asked'])}."
     why = [f"{told}, where decision.exploration asks for {percent(found['asked'])}: of each group alike in arms and "
@@ -86,6 +89,25 @@ alike in arms and limits it is a whole number, rounded down; 540 are in groups o
     if found["no_room"]:
         why.append(f"limits leave no room for {number(found['no_room'])} more")
     return f"{'; '.join(why)}."
+
+
+def explorers(found: Mapping[str, Any]) -> int:
+    """Return how many explore, as the reasons of the assignments count them: those drawn who are not held out."""
+    drawn: float = found["found"] * found["open"]
+    return round(drawn) - sum(_instead(found).values())
+
+
+def _drawn(found: Mapping[str, Any]) -> str:
+    share, explore = percent(found["found"]), number(explorers(found))
+    why = ", ".join(f"{number(count)} {what}" for what, count in _instead(found).items() if count)
+    if not why:
+        return f"{explore} explore ({share})"
+    return f"{number(found['found'] * found['open'])} are drawn to explore ({share}) and {explore} do ({why})"
+
+
+def _instead(found: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many of those drawn do not explore, by why."""
+    return {"held out": found.get("held", 0), "open to no arm": found.get("closed", 0)}
 
 
 def _amount(limit: Mapping[str, Any], key: str) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from ..policy.what_if import Step
 from .figures import Point, curve
 from .formats import NOTHING, money, number
-from .rules import exploration_sentence
+from .rules import exploration_sentence, explorers
 from .terminal import new_table
 
 
@@ -25,6 +25,7 @@ class StepRow:
     interval: str
     spend: str
     treated: str
+    explore: str
     price: str
     binding: str
     given: Mapping[str, str]
@@ -65,19 +66,37 @@ def plan_page(document: Mapping[str, Any]) -> PlanPage:
 def plan_parts(key: str, steps: Sequence[Step], stakeholders: int) -> list[RenderableType]:
     """Return a sweep as text and tables."""
     rows, arms = [_row(step) for step in steps], _arms(steps)
-    table = new_table("value", "expected gain", "95 % at most within", "spend", "assigned", "one more is worth")
+    table = new_table(
+        "value", "expected gain", "95 % at most within", "spend", "assigned", "explore", "one more is worth"
+    )
     counts = new_table("stakeholders by arm", *(_valued(row).plain for row in rows), names=arms)
     for row in rows:
-        cells = [row.gain, row.interval, row.spend, row.treated, row.price]
+        cells = [row.gain, row.interval, row.spend, row.treated, row.explore, row.price]
         table.add_row(_valued(row), *cells, style="bold" if row.now else None)
     for arm in arms:
         counts.add_row(Text(arm), *(row.given.get(arm, NOTHING) for row in rows))
     marked = " (* as params have it)" if any(step.now for step in steps) else ""
     head = Text(f"What {key} would bring for {number(stakeholders)} stakeholders{marked}", style="bold")
-    explored = next((step.exploration for step in steps if step.now), steps[-1].exploration)
-    told = exploration_sentence(explored) if explored else ""
-    others = [told, *(f"At {row.value}: {row.binding}." for row in rows if row.binding)]
+    others = [explored(steps), *(f"At {row.value}: {row.binding}." for row in rows if row.binding)]
     return [head, Text(""), table, Text(worth(key, steps)), *(Text(each) for each in others if each), Text(""), counts]
+
+
+def explored(steps: Sequence[Step]) -> str:
+    """Return how many explore, and at which value where it is not the same at all: that in params, or the highest.
+
+    >>> few, none = ({"asked": 0.1, "found": share, "open": 90, "too_few": 0, "no_room": 9} for share in (0.1, 0.0))
+    >>> explored([Step(0.0, False, exploration=none), Step(9.0, False, exploration=few)])
+    'At 9: Of the 90 with arms to draw from 9 explore (10.0 %); decision.exploration asks for 10.0 %.'
+    >>> explored([Step(5.0, False, exploration=few), Step(9.0, False, exploration=few)])
+    'Of the 90 with arms to draw from 9 explore (10.0 %); decision.exploration asks for 10.0 %.'
+    """
+    decided = [step for step in steps if step.exploration]
+    if not decided:
+        return ""
+    shown = next((step for step in decided if step.now), decided[-1])
+    told = exploration_sentence(shown.exploration)
+    everywhere = all(step.exploration == shown.exploration for step in steps)
+    return told if everywhere or not told else f"At {number(shown.value, _digits(shown.value))}: {told}"
 
 
 def worth(key: str, steps: Sequence[Step]) -> str:
@@ -106,7 +125,7 @@ def worth(key: str, steps: Sequence[Step]) -> str:
 
 def _row(step: Step) -> StepRow:
     if step.conflict:
-        nothing = dict.fromkeys(("gain", "interval", "spend", "treated", "price"), NOTHING)
+        nothing = dict.fromkeys(("gain", "interval", "spend", "treated", "explore", "price"), NOTHING)
         return StepRow(number(step.value, _digits(step.value)), step.now, binding=step.conflict, given={}, **nothing)
     return StepRow(
         value=number(step.value, _digits(step.value)),
@@ -115,6 +134,7 @@ def _row(step: Step) -> StepRow:
         interval=NOTHING if step.interval is None else " to ".join(number(end) for end in step.interval),
         spend=money(step.spend),
         treated=number(step.treated),
+        explore=number(explorers(step.exploration)) if step.exploration else NOTHING,
         price=money(step.price),
         binding="; ".join(f"{name} binds, one more is worth {money(price)}" for name, price in step.binding.items()),
         given={arm: number(count) for arm, count in step.given.items()},

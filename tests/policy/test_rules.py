@@ -184,6 +184,23 @@ def test_the_account_counts_pairs_and_stakeholders() -> None:
     assert account["spend"] == {"none": 0.0, "call": 10.0, "mail": 2.0}
 
 
+def test_the_account_tells_how_many_of_those_drawn_to_explore_do_not() -> None:
+    """Homes of two draw as one; where one of them has opted out, it is drawn too and stays with its own reason."""
+    table = people(120, home=[f"h{at // 2}" for at in range(120)], opted_out=[False, True, False, False] * 30)
+    bundle = told({"holdout": 0.4, "exploration": 0.5, "one_per": "home"})
+    decided = deliberate(bundle, table)
+    account = account_of(decided, bundle.params)["exploration"]
+    of_drawn = [reason for reason, arm in zip(decided.reason, decided.exploration.arm, strict=True) if arm >= 0]
+    assert {"holdout", "opted_out", "explore"} == {*of_drawn}
+    assert account["held"] == of_drawn.count("holdout")
+    assert account["closed"] == of_drawn.count("opted_out")
+    assert account["found"] * account["open"] == pytest.approx(len(of_drawn))
+    assert of_drawn.count("explore") == (decide(bundle, table)["reason"] == "explore").sum()
+    nobody_held = told({**CALM, "exploration": 0.5})
+    account = account_of(deliberate(nobody_held, people(40)), nobody_held.params)["exploration"]
+    assert (account["found"], account["held"], account["closed"]) == (0.5, 0, 0)
+
+
 def test_the_account_tells_bounded_rates_as_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
     """They keep the bound in every draw, though the rates of most draws do not."""
     table = people(40, gender=["f", "m"] * 20, effect_call=[30.0, 5.0] * 20, effect_mail=-99.0)

@@ -133,7 +133,8 @@ def test_without_known_gains_neither_the_gain_nor_a_price_is_known() -> None:
     nothing = people(9, effect_call=np.nan, effect_mail=np.nan)
     found = list(sweep(told({**CALM, "exploration": 0.5}), nothing, "decision.budget", [0.0, 50.0]))
     assert [(step.gain, step.price, step.interval, step.binding) for step in found] == [(None, None, None, {})] * 2
-    assert found[1].exploration == {"asked": 0.5, "found": 4 / 9, "open": 9, "too_few": 0, "no_room": 0}
+    assert found[1].exploration == {"asked": 0.5, "found": 4 / 9, "open": 9, "too_few": 0, "no_room": 0,
+                                    "held": 0, "closed": 0}  # fmt: skip
     assert found[1].treated > 0
     assert Step(**found[1].as_dict()) == found[1]
     assert [step.gain for step in sweep(told(CALM), nothing, "decision.budget")] == [None]

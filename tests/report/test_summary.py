@@ -71,7 +71,12 @@ def test_how_many_explore_is_told_with_why_it_is_no_more(summary):
         "group alike in arms and limits it is a whole number, rounded down; 3 are in groups of fewer than 5, where "
         "nobody explores; limits leave no room for 7 more."
     )
-    explored |= {"open": 0, "found": 0.0}
+    explored |= {"found": 0.05, "held": 2, "closed": 1}
+    (told,) = (line for line in lines(summary) if "Of the 100" in line)
+    assert told.startswith(
+        "Of the 100 with arms to draw from 5 are drawn to explore (5.0 %) and 2 do (2 held out, 1 open"
+    )
+    explored |= {"open": 0, "found": 0.0, "held": 0, "closed": 0}
     assert "Nobody explores, since nobody has two arms to draw from." in lines(summary)
     explored["asked"] = 0.0
     assert not any("explores" in line for line in lines(summary))

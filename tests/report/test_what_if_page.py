@@ -73,11 +73,20 @@ def test_what_is_not_known_is_said_to_be_unknown() -> None:
     assert page.sentence in printed(*unknown)
 
 
-def test_the_terminal_says_how_many_explore_as_params_have_it() -> None:
-    few = {"asked": 0.1, "found": 0.02, "open": 100, "too_few": 80, "no_room": 0}
-    text = " ".join(printed(NONE, replace(NOW, exploration=few), ALL).split())
-    assert "Of the 100 with arms to draw from 2 explore (2.0 %), where decision.exploration asks for 10.0 %" in text
-    assert "Of the 100" not in printed(NONE, NOW, replace(ALL, exploration=few))
+def test_how_many_explore_is_told_of_each_value_and_why_of_the_one_it_is_so_at() -> None:
+    few = {"asked": 0.1, "found": 0.02, "open": 100, "too_few": 80, "no_room": 0, "held": 1, "closed": 0}
+    none = few | {"found": 0.0, "no_room": 2, "held": 0}
+    steps = (replace(NONE, exploration=none), replace(NOW, exploration=few), replace(ALL, exploration=few))
+    why = "Of the 100 with arms to draw from 2 are drawn to explore (2.0 %) and 1 do (1 held out), where"
+    assert f"At 1,000: {why} decision.exploration asks for 10.0 %" in printed(*steps)
+    assert f"At 2,000: {why}" in printed(*steps[::2])
+    assert f"\n{why}" in printed(*steps[1:])
+    assert f"At 2,000: {why}" in printed(steps[2], TORN)
+    page = plan_page(document(*steps, TORN))
+    assert [row.explore for row in page.rows] == ["0", "1", "1", "–"]
+    rows = [line.split() for line in printed(*steps).splitlines()]
+    assert ["1,000", "*", "1,500.00", "1,108", "to", "1,892", "950.50", "5", "1", "0.75"] in rows
+    assert "arms to draw from" not in printed(*STEPS)
 
 
 @pytest.mark.parametrize("steps", [STEPS, (*STEPS, TORN), (TORN,)])
