@@ -1,6 +1,6 @@
 """The receipt of a decision: arms considered, what decided, the randomness, drivers, hashes; checked by deciding again.
 
-Run as `python -m rapport.explain DECISION_ID` in the project's root.
+Run as `python -m rapport.explain ID` in the project's root, the id a decision's or a stakeholder's.
 """
 
 from collections.abc import Hashable, Mapping
@@ -31,14 +31,21 @@ POPULATION = FEATURES / "population.parquet"
 
 @app.command()
 def main(
-    decision_id: Annotated[str, typer.Argument(help="of data/assignments or the ledger; 8 characters are enough")],
+    asked: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="decision_id of data/assignments or the ledger, of which 8 characters are enough; or stakeholder_id, "
+            "for the newest decision there",
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Print the receipt of one decision."""
+    """Print the receipt of one decision: the one asked for, or the newest of the stakeholder asked for."""
     assignments = read_frame(ASSIGNMENTS)
-    row = row_of(assignments, decision_id)
+    row = row_of(assignments, asked)
     if row is None:
-        _past(decision_id, assignments, as_json)
+        _past(asked, as_json)
         return
     bundle, population = read_bundle(BUNDLE), read_frame(POPULATION)
     made = receipt(bundle, replay(bundle, checked(population), assignments), assignments, row)
@@ -69,14 +76,14 @@ def _hashes(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def _past(decision_id: str, assignments: pd.DataFrame, as_json: bool) -> None:
-    """Print what the ledger remembers.
+def _past(asked: str, as_json: bool) -> None:
+    """Print what the ledger remembers, of a stakeholder the newest decision.
 
     Raises:
         InputError: nobody decided so.
     """
-    for partition in read_ledger(load_params().source.kind):
-        row = None if partition.assignments is None else row_of(partition.assignments, decision_id)
+    for partition in reversed(read_ledger(load_params().source.kind)):
+        row = None if partition.assignments is None else row_of(partition.assignments, asked)
         if row is not None:
             assigned, outcome = _remembered(partition, row)
             if as_json:
@@ -84,9 +91,8 @@ def _past(decision_id: str, assignments: pd.DataFrame, as_json: bool) -> None:
             else:
                 show(past_parts(assigned, outcome), new_console(WIDE))
             return
-    theirs = assignments.loc[assignments["stakeholder_id"] == decision_id, "decision_id"]
-    fix = f"{theirs.item()} is the decision for this stakeholder" if len(theirs) else "look the id up in either"
-    raise InputError(f"decision {decision_id}", "a decision_id of data/assignments or of the ledger", "none such", fix)
+    expected = "a decision_id, or 8 characters of its beginning, or a stakeholder_id of data/assignments or the ledger"
+    raise InputError(f"explain {asked}", expected, "neither", "look the id up in either place")
 
 
 def _remembered(partition: Partition, row: int) -> tuple[Assigned, Outcome]:

@@ -81,21 +81,27 @@ class Outcome:
         return cls(**{name: None if pd.isna(value) else str(value) for name, value in said.items()})
 
 
-def row_of(assignments: pd.DataFrame, decision_id: str) -> int | None:
-    """Return the row of a decision, None if it is not there; the beginning of an id is enough where it is unique.
+def row_of(assignments: pd.DataFrame, asked: str) -> int | None:
+    """Return the row of a decision_id, a stakeholder_id or the beginning of one decision_id; None if there is none.
 
     A beginning has 8 characters or more and is no stakeholder's id, so that nobody's decision is taken for another's.
+
+    Args:
+        assignments: of one iteration, one row per stakeholder.
+        asked: the id.
 
     Raises:
         InputError: several decisions begin so.
     """
     ids = assignments["decision_id"]
-    rows = np.flatnonzero(ids == decision_id)
-    if not len(rows) and len(decision_id) >= _SHORTEST and not (assignments["stakeholder_id"] == decision_id).any():
-        rows = np.flatnonzero(ids.str.startswith(decision_id))
+    rows = np.flatnonzero(ids == asked)
+    if not len(rows):
+        rows = np.flatnonzero(assignments["stakeholder_id"] == asked)
+    if not len(rows) and len(asked) >= _SHORTEST:
+        rows = np.flatnonzero(ids.str.startswith(asked))
     if len(rows) > 1:
         got = f"{len(rows)}, such as {', '.join(ids.iloc[rows[:3]])}"
-        raise InputError(f"decision {decision_id}", "the beginning of one decision_id", got, "give more of it")
+        raise InputError(f"decision {asked}", "the beginning of one decision_id", got, "give more of it")
     return int(rows[0]) if len(rows) else None
 
 

@@ -18,6 +18,7 @@ from rapport.contracts.errors import ArtifactError, InputError, ParamsError
 from rapport.explain import main as explain
 from rapport.plan import main as plan
 from rapport.store.frames import read_frame, write_frame
+from rapport.store.ledger import Partition, append
 from rapport.store.project import ASSIGNMENTS, PLAN, overlay_params
 
 
@@ -70,6 +71,16 @@ def test_plan_refuses_what_is_no_number_or_key(project: Path) -> None:
         with pytest.raises(ParamsError, match=r"expected one of the arms discount, .*; got 'trainnig'"):
             plan("interventions.arms.trainnig.capacity", "1", Path("out"))
         assert not Path("out").exists()
+
+
+def test_a_stakeholders_id_asks_for_their_decision(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with inside(project):
+        who, decision_id = read_frame(ASSIGNMENTS)[["stakeholder_id", "decision_id"]].iloc[3]
+        explain(decision_id)
+        told = capsys.readouterr().out
+        explain(who)
+    assert f"Decision {decision_id}: " in told
+    assert capsys.readouterr().out == told
 
 
 @pytest.mark.parametrize("reason", ["best_gain", "no_gain", "holdout", "explore", "opted_out"])
@@ -133,12 +144,9 @@ def test_a_receipt_holds_what_adds_up_to_the_log_odds_of_the_assigned_risk(
 def test_what_is_not_there_is_refused_in_one_line(project: Path) -> None:
     with inside(project):
         with pytest.raises(
-            InputError, match=r"decision nobody: expected a decision_id of data/assignments or of the l"
+            InputError, match=r"explain nobody: expected a decision_id, .*, or a stakeholder_id of data"
         ):
             explain("nobody")
-        who = read_frame(ASSIGNMENTS)["stakeholder_id"].iloc[3]
-        with pytest.raises(InputError, match=r"To mend it: \w{24} is the decision for this stakeholder"):
-            explain(who)
         ASSIGNMENTS.unlink()
         with pytest.raises(ArtifactError, match=r"assignments.parquet: expected a table .*; got no file.*dvc repro"):
             explain("nobody")
@@ -182,6 +190,23 @@ def test_a_past_decision_is_told_as_the_ledger_remembers_it(project: Path, capsy
         "status_reason": "asked not to",
     }
     assert document["assigned"]["reason"] == "best_gain"
+
+
+def test_of_a_stakeholder_who_is_gone_the_ledger_tells_the_newest_decision(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with inside(project):
+        assignments = read_frame(ASSIGNMENTS)
+        who, events = assignments["stakeholder_id"].iloc[3], pd.DataFrame({"stakeholder_id": pd.array([], dtype="str")})
+        for iteration in (1, 2):
+            decided = assignments.assign(decision_id=f"{iteration} " + assignments["decision_id"], iteration=iteration)
+            append(Partition(iteration, decided, events, decided), "simulated")
+        write_frame(ASSIGNMENTS, assignments[assignments["stakeholder_id"] != who])
+        explain(who)
+        newest = f"Decision 2 {assignments['decision_id'].iloc[3]}: "
+        assert newest in capsys.readouterr().out
+        explain(f"1 {assignments['decision_id'].iloc[3]}")
+        assert newest.replace("2", "1", 1) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("runner", [assign, lambda: plan(limit="", values="", output=PLAN)], ids=["assign", "plan"])

@@ -141,13 +141,14 @@ def test_a_decision_is_found_by_its_id_or_an_unambiguous_beginning() -> None:
 
 
 def test_a_stakeholders_id_and_a_few_characters_are_no_beginning() -> None:
-    """Stakeholder 7 is not whoever's decision begins with 7, nor is a longer id."""
+    """Stakeholder 7 is not whoever's decision begins with 7, nor is a longer id; it stands for its own decision."""
     table = decide(told(CALM), people(4))
     begins = table["decision_id"].iloc[0]
     assert row_of(table, begins[:1]) is row_of(table, begins[:7]) is None
     assert row_of(table, begins[:8]) == 0
+    assert row_of(table, "s0002") == 2
     named = table.assign(stakeholder_id=["a", begins[:8], "b", "c"])
-    assert row_of(named, begins[:8]) is None
+    assert row_of(named, begins[:8]) == 1
     assert row_of(named, begins[:9]) == 0
 
 
