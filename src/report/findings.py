@@ -26,6 +26,11 @@ MEANING_OF_POLICY = {
     CHAMPION: "the registered policy, on decisions that it has not learned from",
 }
 
+_TOTAL_OR_HEADLINE = (
+    f"Quote this total for what these assignments bring; the gain per {PER:,} stakeholders is that of the policy on "
+    "the logged decisions, by models that held them out, without holdout and draws: quote it against other policies."
+)
+
 
 @dataclass(frozen=True)
 class PolicyRow:
@@ -147,7 +152,8 @@ def strongest_rival(uplift: Mapping[str, Any]) -> str:
 
 
 def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[str, Any]) -> str:
-    """Return in one sentence what these assignments gain in all, or why that is unknown; nothing without decisions."""
+    """Return what these assignments gain in all, and when to quote it rather than the headline's gain, or why that is
+    unknown; nothing without decisions."""
     if "uplift" not in metrics:
         return ""
     if assignments[[f"gain_{arm}" for arm in params.interventions.arms]].isna().all(axis=None):
@@ -165,7 +171,7 @@ def total_sentence(assignments: pd.DataFrame, params: Params, metrics: Mapping[s
     return (
         f"{expected}; by what held-out decisions gain, doubly robust, and what the model of all decisions chooses "
         f"better than theirs, they bring {number(total['value'])} over contacting nobody, costs paid, over "
-        f"{params.clock.horizon_days} days (95 % interval: {interval(total, 0)})."
+        f"{params.clock.horizon_days} days (95 % interval: {interval(total, 0)}). {_TOTAL_OR_HEADLINE}"
     )
 
 

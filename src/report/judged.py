@@ -189,8 +189,9 @@ def _two_intervals(uplift: Mapping[str, Any]) -> Table:
     by = {"influence function, clustered": uplift["policies"][OURS]["doubly_robust"],
           "resampling of stakeholders": uplift["gains"]["value_resampled"]}  # fmt: skip
     rows = [(how, money(found["value"]), interval(found)) for how, found in by.items()]
-    return Table("Value of this policy", "Net value per decision, doubly robust, with two intervals: the second "
-                 "leans on no normality.", ("interval by", "value", "95 % interval"), rows)  # fmt: skip
+    caption = ("Net value per decision, doubly robust, with two intervals: the second leans on no normality and checks "
+               "the first, which is the one to quote.")  # fmt: skip
+    return Table("Value of this policy", caption, ("interval by", "value", "95 % interval"), rows)
 
 
 def _percents(estimate: Mapping[str, Any]) -> str:

@@ -41,13 +41,17 @@ def test_the_total_is_told_by_held_out_decisions_for_those_planned(assignments, 
     assert total_sentence(assignments, params, metrics) == (
         "The expected gains of these assignments add up to 4; by what held-out decisions gain, doubly robust, and "
         "what the model of all decisions chooses better than theirs, they bring 2 over contacting nobody, costs paid, "
-        "over 90 days (95 % interval: 1 to 3)."
+        "over 90 days (95 % interval: 1 to 3). Quote this total for what these assignments bring; the gain per 1,000 "
+        "stakeholders is that of the policy on the logged decisions, by models that held them out, without holdout and "
+        "draws: quote it against other policies."
     )
 
 
 def test_a_total_that_cannot_be_told_says_so(assignments, params, metrics):
     metrics["uplift"]["gain_per_treated"] = {"value": None, "low": None, "high": None}
-    assert "too few are treated by plan, here or held out" in total_sentence(assignments, params, metrics)
+    told = total_sentence(assignments, params, metrics)
+    assert "too few are treated by plan, here or held out" in told
+    assert "Quote" not in told
     assert total_sentence(assignments, params, {"churn": metrics["churn"]}) == ""
 
 

@@ -137,6 +137,7 @@ def test_the_page_shows_them_escaped(finished):
     tables = judged_tables({"uplift": uplift}, GROUPS, CHANGE, LEVELS)
     assert tables[0].rows == [("influence function, clustered", "12.00", "11.00 to 13.50"),
                               ("resampling of stakeholders", "12.00", "10.50 to 13.00")]  # fmt: skip
+    assert "checks the first, which is the one to quote" in tables[0].caption
     page = render_page(replace(finished, judged=tables, alarms=alarms(CHANGE, LEVELS)))
     assert "<north>" not in page
     assert "&lt;north&gt;" in page

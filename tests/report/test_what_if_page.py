@@ -97,3 +97,4 @@ def test_the_page_holds_the_sweep_and_escapes_it(finished: FinishedRun, steps: t
     assert 'id="limits"' in page
     assert "decision.<b>" not in page
     assert "decision.&lt;b&gt;" in page
+    assert "take the total under Assignments" in page
