@@ -24,10 +24,11 @@ app = new_app("Judge churn risk and policy value, with intervals and beside all 
 def main() -> None:
     """Read what was made out of fold and data/features, write data/evaluation: metrics, features, groups, change."""
     trained = _trained_run()
-    for name, document in evaluate(trained).items():
+    documents = evaluate(trained)
+    for name, document in documents.items():
         write_json(EVALUATION / f"{name}.json", document)
-        if "pilot" in document:
-            say(pilot_message(document["pilot"]))
+    if pilot := pilot_message(documents["metrics"]):
+        say(pilot)
     with_uplift = not trained.uplift.empty
     del trained
     write_json(EVALUATION / "features.json", _drift(with_uplift))

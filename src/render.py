@@ -69,7 +69,7 @@ def finished_run() -> FinishedRun:
         model_digest=bundle.digest,
         drift=read_json(EVALUATION / "features.json"),
         outcome_importance=_outcome_shares(bundle),
-        pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        pilot=pilot_message(metrics),
         plan=plan_page(read_json(PLAN / "plan.json")),
         churn=churn_page(metrics["churn"], read_frame(RISK), population, params,
                          average_drivers(bundle, population), meanings),

@@ -36,7 +36,7 @@ def main() -> None:
         metrics=metrics,
         tallies=tally(assignments, account["spend"]),
         account=account,
-        pilot=pilot_message(metrics["pilot"]) if "pilot" in metrics else "",
+        pilot=pilot_message(metrics),
         verdict=verdict,
         report=REPORT.as_posix(),
         total=total_sentence(assignments, params, metrics),

@@ -60,6 +60,11 @@ class _Judged:
     whole: View
     rival: Incumbent | None
 
+    @property
+    def no_effect(self) -> bool:
+        """Whether some may receive arms, but no such arm's effect is known, as where all decisions are the control."""
+        return bool(self.held.eligible[:, 1:].any()) and not bool(np.isfinite(self.whole.worth[:, 1:]).any())
+
 
 def evaluate(run: TrainedRun) -> dict[str, Any]:
     """Return the documents `metrics`, `groups` and `change`, JSON-ready."""
@@ -72,7 +77,7 @@ def evaluate(run: TrainedRun) -> dict[str, Any]:
 
 
 def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
-    """Return the quality of churn risk, and of the policy or else the pilot that would let one be learned."""
+    """Return the quality of churn risk and of the policy, and, where no effect is known, the pilot to learn one by."""
     parts = slice_columns(run.churn["stakeholder_id"], run.churn["as_of"], run.people, run.params)
     rows, curve = (each.assign(cluster=_clusters(each["stakeholder_id"], run)) for each in (run.churn, run.curve))
     churn = {
@@ -81,11 +86,14 @@ def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
         "curve": curve_scorecard(curve, run.params),
         "slices": churn_slices(rows, parts, run.params),
     }
-    if judged is None:
-        return {"churn": churn, "pilot": pilot_of(run.snapshots["value"], run.population, run.params.interventions)}
-    scores = policy_scorecard(judged.held, run.params.interventions.names, judged.whole, judged.rival)
-    gains = gain_scorecard(judged.held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
-    return {"churn": churn, "uplift": {**scores, "gains": gains}}
+    found: dict[str, Any] = {"churn": churn}
+    if judged is None or judged.no_effect:
+        found["pilot"] = pilot_of(run.snapshots["value"], run.population, run.params.interventions)
+    if judged is not None:
+        scores = policy_scorecard(judged.held, run.params.interventions.names, judged.whole, judged.rival)
+        gains = gain_scorecard(judged.held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
+        found["uplift"] = {**scores, "gains": gains}
+    return found
 
 
 def _clusters(ids: pd.Series, run: TrainedRun) -> NDArray[np.object_]:

@@ -1,6 +1,8 @@
 """How large a randomised pilot must be before effects can be learned."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from scipy.stats import norm
@@ -64,9 +66,19 @@ def propose_pilot(value: pd.Series, dearest: float, arms: int) -> dict[str, floa
     return {"gain": gain, "value_sd": sd, "per_arm": per_arm, "arms": arms, "stakeholders": per_arm * arms}
 
 
-def pilot_message(pilot: dict[str, float]) -> str:
-    """Return the pilot's size in a sentence."""
-    need = "too few logged decisions: uplift needs a randomised pilot"
+def pilot_message(metrics: Mapping[str, Any]) -> str:
+    """Return why no effect is known, and the pilot's size, in a sentence without its stop; nothing where one is.
+
+    Args:
+        metrics: metrics.json.
+    """
+    pilot, uplift = metrics.get("pilot"), metrics.get("uplift")
+    if pilot is None:
+        return ""
+    decided = [] if uplift is None else [each["decisions"] for each in uplift["arms"].values()]  # the control first
+    only_control = uplift is not None and not any(decided[1:])
+    why = "all logged decisions are the control" if only_control else "too few logged decisions"
+    need = f"{why}: uplift needs a randomised pilot"
     if pilot["per_arm"] == 0:
         return f"{need}, whose size cannot be told because the outcomes so far do not vary"
     return (

@@ -106,6 +106,19 @@ def churn_baselines(churn: Mapping[str, Any]) -> list[ChurnBaseline]:
     ]
 
 
+def opening(metrics: Mapping[str, Any], pilot: str, horizon_days: int) -> tuple[str, str]:
+    """Return the headline and how the policy stands against its strongest rival; the pilot and nothing if there is one.
+
+    Args:
+        metrics: metrics.json.
+        pilot: the sentence about the randomised pilot, without its stop; empty where an effect is known.
+        horizon_days: of the outcome.
+    """
+    if pilot:
+        return f"{pilot}.", ""
+    return headline(metrics["uplift"], horizon_days), strongest_rival(metrics["uplift"])
+
+
 def headline(uplift: Mapping[str, Any], horizon_days: int) -> str:
     """Return in one sentence what the policy is worth per 1,000 stakeholders against contacting nobody.
 

@@ -20,7 +20,7 @@ from .cautions import cautions
 from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
-from .findings import PER, PolicyRow, churn_baselines, headline, policy_rows, strongest_rival, total_sentence
+from .findings import PER, PolicyRow, churn_baselines, opening, policy_rows, total_sentence
 from .judged import Table
 from .kpis import KpiPage
 from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
@@ -37,7 +37,7 @@ class FinishedRun:
 
     Attributes:
         params: those the run was made under.
-        metrics: metrics.json: `churn`, and `uplift` or `pilot`.
+        metrics: metrics.json: `churn`, and `uplift` or `pilot`, or both.
         assignments: the contract's table, one row per stakeholder.
         account: what the rules did to it, rules.json.
         training: training.json.
@@ -52,7 +52,7 @@ class FinishedRun:
         churn: risk by other days, in parts, its value and what drives it; None where that was not measured.
         judged: tables of how the gains were judged, and what they alarm of; may be empty.
         verdict: of the gate; None where there is none.
-        pilot: the sentence about the randomised pilot, where there are no decisions to learn from; else empty.
+        pilot: the sentence about the randomised pilot, where no effect is known; else empty.
     """
 
     params: Params
@@ -101,8 +101,7 @@ def render_page(run: FinishedRun) -> str:
         alarms=run.alarms,
         f=formats,
         meaning=meaning,
-        headline=headline(uplift, run.params.clock.horizon_days) if uplift else f"{run.pilot}.",
-        rival=strongest_rival(uplift) if uplift else "",
+        opening=opening(run.metrics, run.pilot, run.params.clock.horizon_days),
         total=total_sentence(run.assignments, run.params, run.metrics),
         cautions=cautions(run.metrics),
         policies=policies,

@@ -14,7 +14,7 @@ from rich.text import Text
 from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
 from .cautions import cautions
-from .findings import ChurnBaseline, churn_baselines, headline, policy_rows, strongest_rival
+from .findings import ChurnBaseline, churn_baselines, opening, policy_rows
 from .formats import interval, money, number, percent, with_interval, words
 from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
 from .terminal import heading, new_table, show
@@ -30,7 +30,7 @@ class Summary:
         metrics: metrics.json.
         tallies: the assignments, counted per arm.
         account: what the rules did to them, rules.json.
-        pilot: the sentence about the randomised pilot where there are no decisions; else empty.
+        pilot: the sentence about the randomised pilot where no effect is known; else empty.
         verdict: verdict.json.
         report: where the page is, relative to the project's root.
         total: the sentence about the expected gain of all assignments; empty without decisions.
@@ -63,13 +63,13 @@ def _parts(summary: Summary) -> list[RenderableType]:
         *_churn(summary.metrics["churn"]),
     ]
     if uplift is None:
-        parts += [heading("Value of the policy"), Text(f"{summary.pilot}.")]
+        parts += [heading("Value of the policy")]
     else:
         parts += [
             heading("Net value per stakeholder, money (doubly robust, 95 % intervals)"),
             *_policies(uplift, params),
         ]
-        parts += [Text(each) for each in (headline(uplift, clock.horizon_days), strongest_rival(uplift)) if each]
+    parts += [Text(each) for each in opening(summary.metrics, summary.pilot, clock.horizon_days) if each]
     parts += [heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
     parts += [heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
     parts += [Text(summary.total)] if summary.total else []

@@ -38,14 +38,28 @@ def test_the_proposal_seeks_the_dearest_cost_or_a_tenth_of_the_spread():
 def test_values_that_do_not_vary_give_no_size(value):
     found = propose_pilot(value, 2.0, 3)
     assert (found["per_arm"], found["stakeholders"], found["value_sd"]) == (0, 0, 0.0)
-    assert "whose size cannot be told" in pilot_message(found)
+    assert "whose size cannot be told" in pilot_message({"pilot": found})
 
 
 def test_the_message_tells_size_arms_and_gain():
     found = propose_pilot(pd.Series([0.0, 10.0, 20.0]), 2.0, 3)
-    message = pilot_message(found)
+    message = pilot_message({"pilot": found})
+    assert message.startswith("too few logged decisions: uplift needs a randomised pilot of 1,179")
     assert "of 1,179 stakeholders (393 for each of 3 arms" in message
     assert "a mean gain of 2.00 per stakeholder" in message
+
+
+def test_the_message_tells_decisions_that_are_all_the_control_from_too_few():
+    pilot = propose_pilot(pd.Series([0.0, 10.0, 20.0]), 2.0, 3)
+
+    def message(*decisions):
+        arms = {name: {"decisions": count, "known": False} for name, count in zip("nab", decisions, strict=True)}
+        return pilot_message({"uplift": {"arms": arms}, "pilot": pilot})
+
+    few = pilot_message({"pilot": pilot})
+    assert message(400, 0, 1) == message(0, 9, 8) == few
+    assert message(400, 0, 0) == few.replace("too few logged decisions", "all logged decisions are the control")
+    assert pilot_message({"uplift": {}}) == ""
 
 
 def test_a_gain_of_nothing_is_refused():

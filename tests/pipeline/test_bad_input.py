@@ -14,7 +14,7 @@ from rapport import configure, featurize, ingest, measure
 from rapport.contracts.errors import ArtifactError, InputError, ParamsError, RapportError
 from rapport.contracts.params import Params, parse_params
 from rapport.store.frames import read_frame
-from rapport.store.project import TABLES, overlay_params
+from rapport.store.project import ASSIGNMENTS, REPORT, TABLES, overlay_params
 
 Break = Callable[[dict[str, pd.DataFrame]], None]
 CLOCK = '"2025-04-01"'
@@ -239,7 +239,7 @@ def test_without_decisions_churn_works_and_a_pilot_is_proposed(
     tmp_path: Path, small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rapport.store.documents import read_json
-    from rapport.store.project import ASSIGNMENTS, EVALUATION
+    from rapport.store.project import EVALUATION
 
     export_folder = tmp_path / "export"
     export_folder.mkdir()
@@ -255,3 +255,22 @@ def test_without_decisions_churn_works_and_a_pilot_is_proposed(
     assert set(assignments["reason"]) <= {"unknown_gain", "explore", "holdout", "opted_out"}
     assert assignments["churn_risk"].between(0, 1).all()
     assert (assignments["reason"] == "explore").any()
+
+
+def test_where_all_decisions_are_the_control_a_pilot_is_proposed(
+    tmp_path: Path, small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "export").mkdir()
+    people = read_frame(small_run / TABLES / "stakeholders.parquet")["stakeholder_id"].head(300)
+    for name in ("stakeholders", "events", "decisions"):
+        table = read_frame(small_run / TABLES / f"{name}.parquet")
+        left_alone = table["intervention"] == "none" if name == "decisions" else True
+        table[table["stakeholder_id"].isin(people) & left_alone].to_parquet(tmp_path / "export" / f"{name}.parquet")
+    project = run_stages(make_project(tmp_path, {"source.kind": "files", "source.path": "export"}))
+    told = "all logged decisions are the control: uplift needs a randomised pilot of "
+    assert told in capsys.readouterr().out
+    page = " ".join((project / REPORT).read_text(encoding="utf-8").split())
+    assert f"<p>A{told[1:]}" in page
+    assert "there is nothing to compare with contacting nobody" not in page
+    assert "What these assignments gain is unknown" in page
+    assert (read_frame(project / ASSIGNMENTS)["reason"] == "explore").any()

@@ -107,6 +107,11 @@ def test_without_decisions_it_tells_the_pilot(summary, metrics):
     )
     assert f"{pilot}." in lines(without)
     assert lines(without)[-1] == "model not published"
+    all_left_alone = replace(without, metrics=metrics)
+    assert f"{pilot}." in lines(all_left_alone)
+    assert "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00" in lines(all_left_alone)
+    assert not any("more than contacting nobody" in line for line in lines(all_left_alone))
+    assert any("more than contacting nobody" in line for line in lines(summary))
     unproven = replace(without, verdict={**VERDICT, "outcome": "no_proof", "promoted": False})
     assert "No proof, the gate keeps the champion: there are no decisions to judge by." in lines(unproven)
     assert any("challenger's proposals" in line for line in lines(unproven))
