@@ -43,10 +43,24 @@ def main() -> None:
         counts = occurrences(engine, params)
     write_json(TABLES / "history.json", {**codes.as_dict(), "occurrences": counts.to_dict("list")})
     write_json(TABLES / "counts.json", taken.counts | {"ledger_partitions_waiting": waiting})
-    for warning in taken.warnings:
+    for warning in (*taken.warnings, *told_ahead(params.clock.iteration, len(parts))):
         say(f"warning: {warning}")
     say(f"{len(taken.stakeholders):,} stakeholders, {taken.counts['events']:,} events, {len(taken.decisions):,} "
         f"decisions ({told_of_ledger(len(parts), waiting)}), {len(taken.quarantine):,} rows in quarantine")  # fmt: skip
+
+
+def told_ahead(iteration: int, partitions: int) -> list[str]:
+    """Return what to tell of an iteration whose decisions `absorb` will refuse, since it takes them in order from 1 on.
+
+    >>> told_ahead(2, 1), len(told_ahead(3, 1))
+    ([], 1)
+    """
+    if iteration <= partitions + 1:
+        return []
+    return [
+        f"params.yaml, clock.iteration: {iteration}, but absorb takes the iterations in order, and the ledger holds "
+        f"{partitions}: set it to {partitions + 1}, and number decisions of your own log 0, -1, -2, …"
+    ]
 
 
 def told_of_ledger(partitions: int, waiting: int) -> str:

@@ -78,8 +78,7 @@ def append(partition: Partition, source: str, root: Path = LEDGER) -> tuple[Path
     part = root / f".{folder.name}.{os.getpid()}.part"
     before = len([path for path in root.glob("iteration=*") if path.is_dir() and path.name < folder.name])
     if before != partition.iteration - 1:
-        fix = "absorb the iterations in order"
-        raise InputError(f"{root}", f"{partition.iteration - 1} earlier partitions", f"{before}", fix)
+        raise InputError(f"{root}", f"{partition.iteration - 1} earlier partitions", f"{before}", _in_order(before + 1))
     try:
         for name, table in partition.tables.items():
             write_frame(part / f"{name}.parquet", table)
@@ -94,6 +93,16 @@ def append(partition: Partition, source: str, root: Path = LEDGER) -> tuple[Path
         return folder, False
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _in_order(following: int) -> str:
+    """Return what to do where another iteration than the following one is to be added."""
+    return (
+        "absorb the iterations in order; if none is missing, and the numbers before it are those of your own log, "
+        "number that log's decisions 0, -1, -2, … in its column iteration (under source.path) and these decisions "
+        f"{following} in theirs, move data/assignments aside, absorb again, and go on with clock.iteration "
+        f"{following + 1}"
+    )
 
 
 def track(folders: Sequence[Path]) -> None:

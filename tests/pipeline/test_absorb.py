@@ -162,6 +162,24 @@ def test_an_iteration_in_which_nothing_happened_is_absorbed(decided: Path) -> No
         assert read_ledger("simulated")[0].events.empty
 
 
+def test_an_iteration_that_follows_a_log_of_ones_own_is_refused_with_the_way_out(decided: Path) -> None:
+    with inside(decided):
+        decisions, assignments = pd.read_csv("decisions.csv"), read_frame(ASSIGNMENTS)
+        decisions.assign(iteration=4).to_csv("decisions.csv", index=False)
+        write_frame(ASSIGNMENTS, assignments.assign(iteration=4))
+        with pytest.raises(
+            InputError, match=r"expected 3 earlier partitions; got 0\. .* 0, -1, -2, .* decisions 1 in th"
+        ):
+            main(Path("decisions.csv"), Path("events.csv"))
+        assert read_ledger("simulated") == []
+        decisions.to_csv("decisions.csv", index=False)
+        ASSIGNMENTS.unlink()
+        main(Path("decisions.csv"), Path("events.csv"))
+        overlay_params({"clock.as_of": "2025-06-30", "clock.iteration": 2})
+        ingest.main()
+        assert read_json(TABLES / "counts.json")["ledger_partitions"] == 1
+
+
 def test_what_the_next_ingest_would_refuse_is_not_written(decided: Path) -> None:
     with inside(decided):
         decisions = pd.read_csv("decisions.csv")

@@ -161,6 +161,22 @@ def test_decisions_that_are_not_learned_from_are_told(
     assert told == ["decisions left out, decided at or after as_of: 1", "decisions left out, horizon not over: 3"]
 
 
+def test_an_iteration_that_could_not_be_absorbed_is_told_before_anybody_acts(
+    project: Path, tables: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables["decisions"]["iteration"] = "3"
+    export(tables, project / "export")
+    with inside(project):
+        ingest.main()
+        assert "clock.iteration" not in capsys.readouterr().out
+        overlay_params({"clock.iteration": 4})
+        ingest.main()
+    told = (
+        "warning: params.yaml, clock.iteration: 4, but absorb takes the iterations in order, and the ledger holds 0: "
+    )
+    assert f"{told}set it to 1, and number decisions of your own log 0, -1, -2, …\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("churn", "key", "fix"),
     [
