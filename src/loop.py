@@ -50,6 +50,16 @@ def main(iterations: Annotated[int, typer.Option(min=1, help="how many iteration
         gains = respond(params)
         say(f"truth, money per stakeholder: assigned {gains['assigned']:.2f}, best single arm "
             f"{gains['best_single_arm']:.2f}; of the ceiling {gains['share_of_ceiling']:.1%}")  # fmt: skip
+    say(what_is_next(load_params()))
+
+
+def what_is_next(params: Params) -> str:
+    """Return where params.yaml stands once the ledger holds the last iteration, and what goes on from there."""
+    clock = params.clock
+    return (
+        f"params.yaml still stands at iteration {clock.iteration}, as of {clock.as_of:%Y-%m-%d}, which the ledger "
+        f"holds now; `make loop ITERATIONS=1` moves the clock on and runs iteration {clock.iteration + 1}"
+    )
 
 
 def next_params(params: Params) -> Params:

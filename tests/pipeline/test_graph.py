@@ -65,7 +65,9 @@ def test_an_edited_module_reruns_the_stages_that_use_it(tmp_path: Path, small_ru
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's and its dependencies' own, met only when it is imported here
-def test_later_iterations_learn_from_earlier_decisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_iterations_learn_from_earlier_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from rapport.loop import main
 
     project = make_graph(tmp_path)
@@ -82,6 +84,10 @@ def test_later_iterations_learn_from_earlier_decisions(tmp_path: Path, monkeypat
     assert learnt["1"] > 500
     params = load_params(project / "params.yaml")
     assert (params.clock.iteration, f"{params.clock.as_of:%Y-%m-%d}") == (2, "2025-06-30")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "params.yaml still stands at iteration 2, as of 2025-06-30, which the ledger holds now; `make loop "
+        "ITERATIONS=1` moves the clock on and runs iteration 3"
+    )
     again = dvc(project, "repro")  # of the iteration whose answer has been absorbed since
     assert "Running stage 'ingest'" in again
     assert "Running stage 'report'" in again  # which counts what waits
