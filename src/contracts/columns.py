@@ -6,7 +6,6 @@ Checked by whoever first sees the columns, and again where they are used, since 
 from collections.abc import Iterable, Iterator, Sequence
 
 from .errors import ParamsError, listed
-from .faults import quoted_number
 from .params import Params
 from .rules import rule_columns
 
@@ -27,9 +26,8 @@ def check_columns(columns: Iterable[str], params: Params) -> None:
     attributes = [name for name in there if name not in _KEYS]
     for key, name, known in _named(params, there, attributes):
         if name not in known:
-            number = quoted_number(name) if key.endswith(".cost") else None
-            fix = "correct or remove the name" if number is None else f"write {number} without quotes"
-            raise ParamsError(f"params.yaml, {key}", f"a column of stakeholders ({listed(known)})", repr(name), fix)
+            raise ParamsError(f"params.yaml, {key}", f"a column of stakeholders ({listed(known)})", repr(name),
+                              "correct or remove the name")  # fmt: skip
 
 
 def _named(params: Params, there: Sequence[str],

@@ -1,7 +1,6 @@
 """Faults of params.yaml in the words of the file: which key, what was expected of it, what arrived."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -9,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import ParamsError
-from .section import Misfit
+from .section import Misfit, quoted_number
 
 # What the file calls things that the checks call otherwise, by the type of fault.
 _IN_YAML = {
@@ -99,15 +98,6 @@ def _filling(name: int | str, kinds: Set[str]) -> str:
     if kinds & {"model_type", "dict_type"}:
         return f"the section is empty: fill it, or write `{name}: {{}}` to leave it to its defaults"
     return f"write `{name}: []`, or what belongs there" if "tuple_type" in kinds else "write a value, or remove the key"
-
-
-def quoted_number(text: str) -> str | None:
-    """Return a text that is written as a number; None where it is not.
-
-    >>> quoted_number(" 5 "), quoted_number("five")
-    ('5', None)
-    """
-    return text.strip() if re.fullmatch(r"\s*[+-]?\d+(?:\.\d+)?\s*", text) else None
 
 
 def _expected(each: ErrorDetails) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from .expression import condition
-from .section import KINDS, Instant, Kind, Listed, Misfit, Name, Section, Share
+from .section import KINDS, Column, Instant, Kind, Listed, Misfit, Name, Section, Share
 
 Days = Annotated[int, Field(ge=0, le=3650)]
 Count = Annotated[int, Field(ge=0)]
@@ -56,7 +56,7 @@ class Arm(Contacting):
     on offer from `available_from` until just before `available_until`.
     """
 
-    cost: float | str = 0.0
+    cost: float | Column = 0.0
     cost_on: CostOn = "assignment"
     channel: str | None = None
     team: str | None = None

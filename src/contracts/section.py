@@ -1,9 +1,10 @@
 """What every section of params.yaml shares: immutability, and the types of its values."""
 
 import datetime as dt
+import re
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["customer", "employee", "partner", "investor"]
 KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
@@ -11,6 +12,21 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Item = TypeVar("Item")
 Listed = Annotated[tuple[Item, ...], Field(strict=False)]  # a list of the file; its items are checked strictly
+
+
+def quoted_number(text: str) -> str | None:
+    """Return a text that is written as a number; None where it is not.
+
+    >>> quoted_number(" 5 "), quoted_number("five")
+    ('5', None)
+    """
+    return text.strip() if re.fullmatch(r"\s*[+-]?\d+(?:\.\d+)?\s*", text) else None
+
+
+def _no_number(text: str) -> str:
+    if quoted_number(text) is not None:
+        raise ValueError("the name of a column of stakeholders")
+    return text
 
 
 def _parse_instant(value: object) -> object:
@@ -27,6 +43,7 @@ def _parse_instant(value: object) -> object:
     return value
 
 
+Column = Annotated[str, AfterValidator(_no_number)]  # where a number may stand too, which is no name
 Instant = Annotated[dt.datetime, BeforeValidator(_parse_instant)]
 
 

@@ -40,14 +40,6 @@ def test_a_name_that_no_column_bears_is_refused_by_its_key(key: str) -> None:
         check_columns(COLUMNS, named(NAMES[key], "regoin"))
 
 
-def test_a_number_in_quotes_is_no_cost() -> None:
-    cost = "interventions.arms.call.cost"
-    with pytest.raises(ParamsError, match=rf"{cost}: expected .*got '5'\. To mend it: write 5 without quotes\.$"):
-        check_columns(COLUMNS, named(NAMES[cost], "5"))
-    with pytest.raises(ParamsError, match=r"kpis\.segment: expected .*got '5'\. To mend it: correct or remove"):
-        check_columns(COLUMNS, named(NAMES["kpis.segment"], "5"))
-
-
 def test_the_beginning_of_the_relationship_may_be_left_out_but_is_no_rule() -> None:
     check_columns(COLUMNS, named(NAMES["features.exclude"], "since"))
     with pytest.raises(ParamsError, match=r"decision\.one_per: expected .*got 'since'"):

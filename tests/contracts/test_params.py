@@ -66,6 +66,8 @@ def test_a_value_of_no_type_that_it_may_have_is_one_fault(section: str, key: str
         ("clock", "horizon_days", None, "a whole number; got nothing. To mend it: write a value, or remove the key"),
         ("decision", "budget", "50.5", "a number; got '50.5'. To mend it: write 50.5 without quotes"),
         ("outcome", "retention_value", "300", "a number or 'clv'; got '300'. To mend it: write 300 without quotes"),
+        ("interventions", "arms", {"call": {"cost": "5"}}, "a number or the name of a column of stakeholders; got '5'. "
+         "To mend it: write 5 without quotes"),
         ("features", "windows_days", 30, "a list; got 30. To mend it: write [30]"),
         ("features", "exclude", "size, region", "a list; got 'size, region'. To mend it: write [size, region]"),
         ("features", "exclude", None, "a list; got nothing. To mend it: write `exclude: []`, or what belongs there"),
