@@ -9,12 +9,16 @@ from typing import Annotated
 
 import typer
 
-from .contracts.errors import InputError, ParamsError
+from .contracts.errors import InputError, ParamsError, listed
 from .contracts.params import Params
+from .features.history import contact_type, slug
+from .features.labels import absent_outcomes, check_churn
 from .sources.adapters import ADAPTERS, adapter_of, preset_path
+from .sources.files import event_types
 from .store.atomic import write_text
 from .store.console import new_app, run, say
 from .store.graph import check_for_dvc
+from .store.ledger import read_ledger
 from .store.project import PARAMS, load_params, overlay_params, read_commented
 
 app = new_app("Check params.yaml, or turn it to another source.")
@@ -22,7 +26,7 @@ app = new_app("Check params.yaml, or turn it to another source.")
 
 @app.command()
 def main(
-    source: Annotated[str, typer.Argument(help="a source with a preset, or one configured before")] = "",
+    source: Annotated[str, typer.Argument(help=f"one with a preset or configured before: {', '.join(ADAPTERS)}")] = "",
     data: Annotated[str, typer.Option(help="folder that holds the source's files")] = "",
 ) -> None:
     """Check params.yaml; with SOURCE, turn it to that source first."""
@@ -42,6 +46,10 @@ def main(
         params = overlay_params({"source.path": path})
     check_for_dvc(params)
     check_path(params)
+    if params.source.kind == "files":
+        check_types(params)
+    say(f"{PARAMS} is in order: source {params.source.kind} in {params.source.path}, to decide among "
+        f"{listed(params.interventions.names)}; `make repro` runs the pipeline")  # fmt: skip
 
 
 def at_home(path: str) -> str:
@@ -81,6 +89,23 @@ def check_path(params: Params) -> None:
     if not Path(params.source.path).exists():
         fix = f"{adapter_of(params.source.kind).advice}, or give the folder: make repro DATA=FOLDER"
         raise InputError(f"params.yaml, source.path {params.source.path}", "a folder", "nothing there", fix)
+
+
+def check_types(params: Params) -> None:
+    """Refuse, and warn of, event types that `featurize` would after a run's first stage; the ledger's count too.
+
+    Raises:
+        ParamsError: churn is defined by types that no event has.
+        InputError: the tables or the ledger cannot be read as what they should be.
+    """
+    found = event_types(params)
+    if found is None:
+        return
+    found = found.union(*(part.events["event_type"] for part in read_ledger(params.source.kind)))
+    types = {*map(slug, found), *map(contact_type, params.interventions.arms)}
+    check_churn(types, params)
+    for name in sorted(absent_outcomes(types, params)):
+        say(f"warning: {PARAMS} names the event type {name!r}, which occurs nowhere in the events")
 
 
 if __name__ == "__main__":

@@ -30,15 +30,7 @@ def read_files(params: Params) -> RawTables:
         InputError: the folder, a needed table or a readable file is missing, or parts have different columns.
     """
     folder = Path(params.source.path)
-    if not folder.is_dir():
-        fix = "set `source.path` in params.yaml to the folder that holds the tables"
-        raise InputError(str(folder), "a folder of tables", "no such folder", fix)
-    found = {name: parts for name in ("stakeholders", "events", "decisions") if (parts := _parts(folder, name))}
-    for name in ("stakeholders", "events"):
-        if name not in found:
-            got = ", ".join(sorted(path.name for path in folder.iterdir())) or "an empty folder"
-            expected = f"a table {name}: {name}.parquet, {name}.csv or a folder {name}/ of parts"
-            raise InputError(str(folder), expected, got, "export the table into this folder")
+    found = _tables_in(folder)
     rows = expected_rows(found["events"])
     large = rows > ROWS_AT_ONCE
     tables = {name: read_table(parts, folder / name) for name, parts in found.items() if name != "events" or not large}
@@ -48,6 +40,24 @@ def read_files(params: Params) -> RawTables:
         events = Pieces(tuple(found["events"]), folder / "events", rows)
         return RawTables(frames["stakeholders"], events, frames.get("decisions"), origins)
     return RawTables(frames["stakeholders"], frames["events"], frames.get("decisions"), origins)
+
+
+def event_types(params: Params) -> frozenset[str] | None:
+    """Return the types of the events in the folder `source.path`.
+
+    None where the table is too large to be looked through before a run, or has no such column, as its reader will say.
+
+    Raises:
+        InputError: as `read_files`.
+    """
+    folder = Path(params.source.path)
+    parts = _tables_in(folder)["events"]
+    if expected_rows(parts) > ROWS_AT_ONCE:
+        return None
+    events, _ = read_table(parts, folder / "events")
+    if list(events.columns).count("event_type") != 1:
+        return None
+    return frozenset(events["event_type"].dropna().astype("str"))
 
 
 def read_whole(raw: RawTables) -> RawTables:
@@ -111,6 +121,20 @@ def read_table(parts: list[Path], name: Path) -> tuple[pd.DataFrame, Origin]:
     except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError) as fault:
         raise InputError(str(name), "parts of the same types", _line(fault), "export all parts alike") from None
     return whole.to_pandas(), origin
+
+
+def _tables_in(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of each table there is, in order; decisions may be absent."""
+    if not folder.is_dir():
+        fix = "set `source.path` in params.yaml to the folder that holds the tables"
+        raise InputError(str(folder), "a folder of tables", "no such folder", fix)
+    found = {name: parts for name in ("stakeholders", "events", "decisions") if (parts := _parts(folder, name))}
+    for name in ("stakeholders", "events"):
+        if name not in found:
+            got = ", ".join(sorted(path.name for path in folder.iterdir())) or "an empty folder"
+            expected = f"a table {name}: {name}.parquet, {name}.csv or a folder {name}/ of parts"
+            raise InputError(str(folder), expected, got, "export the table into this folder")
+    return found
 
 
 def _parts(folder: Path, name: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What people did comes back once, checked before it is written; switching the source loses nothing."""
+"""What people did comes back once, checked before it is written."""
 
 import json
 import shutil
@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from projects import inside, make_project
-from rapport import configure, ingest, review
+from rapport import ingest, review
 from rapport.absorb import main
-from rapport.contracts.errors import InputError, ParamsError
+from rapport.contracts.errors import InputError
 from rapport.store.documents import read_json, write_json
 from rapport.store.frames import read_frame, write_frame
 from rapport.store.ledger import read_ledger
-from rapport.store.project import ASSIGNMENTS, TABLES, load_params, overlay_params
+from rapport.store.project import ASSIGNMENTS, TABLES, overlay_params
 
 COLUMNS = ["decision_id", "stakeholder_id", "decided_at", "intervention", "propensity", "iteration", "policy"]
 
@@ -220,50 +220,3 @@ def test_a_ledger_of_another_source_is_refused(decided: Path) -> None:
         main(Path("decisions.csv"), Path("events.csv"))
         with pytest.raises(InputError, match="history of the source 'files'; got that of 'simulated'"):
             read_ledger("files")
-
-
-def test_a_source_is_switched_and_comes_back_as_it_was_left(tmp_path: Path) -> None:
-    make_project(tmp_path)
-    with inside(tmp_path):
-        before = Path("params.yaml").read_bytes()
-        configure.main("hillstrom", "data/raw")
-        assert load_params().source.kind == "hillstrom"
-        assert load_params().interventions.names == ("no_email", "mens_email", "womens_email")
-        configure.main("simulated", "")
-        assert Path("params.yaml").read_bytes() == before
-
-
-def test_a_bare_date_is_refused_before_dvc_meets_it(tmp_path: Path) -> None:
-    make_project(tmp_path)
-    with inside(tmp_path):
-        configure.main("", "")
-        text = Path("params.yaml").read_text()
-        Path("params.yaml").write_text(text.replace("'2025-04-01'", "2025-04-01").replace('"2025-04-01"', "2025-04-01"))
-        with pytest.raises(ParamsError, match=r'clock\.as_of: expected a quoted date.*write "2025-04-01"'):
-            configure.main("", "")
-
-
-def test_the_home_folder_is_written_out_since_dvc_knows_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_project(tmp_path, {"source.path": "~/exports"})
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with inside(tmp_path):
-        with pytest.raises(InputError, match=r"--data ~/other: expected a folder; got nothing there"):
-            configure.main("", "~/other")
-        with pytest.raises(InputError, match=rf"source\.path {tmp_path}/exports: expected a folder; got nothing there"):
-            configure.main("", "")
-        for name, data in (("exports", ""), ("other", "~/other")):
-            Path(name).mkdir()
-            configure.main("", data)
-            assert load_params().source.path == str(tmp_path / name)
-
-
-def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:
-    make_project(tmp_path)
-    with inside(tmp_path):
-        before = {path.name: path.read_bytes() for path in Path().glob("*.yaml")}
-        with pytest.raises(InputError, match="configure, --data nowhere: expected a folder; got nothing there"):
-            configure.main("hillstrom", "nowhere")
-        for name in ("hillstorm", "../x"):
-            with pytest.raises(ParamsError, match=r"configure, SOURCE: expected one of simulated, files"):
-                configure.main(name, "")
-        assert {path.name: path.read_bytes() for path in Path().glob("*.yaml")} == before

@@ -7,12 +7,10 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
-import yaml
 
-from projects import REPOSITORY, inside, make_project, run_stages
-from rapport import configure, featurize, ingest, measure
-from rapport.contracts.errors import ArtifactError, InputError, ParamsError, RapportError
-from rapport.contracts.params import Params, parse_params
+from projects import inside, make_project, run_stages
+from rapport import featurize, ingest, measure
+from rapport.contracts.errors import ArtifactError, ParamsError, RapportError
 from rapport.store.frames import read_frame
 from rapport.store.project import ASSIGNMENTS, REPORT, TABLES, overlay_params
 
@@ -199,26 +197,6 @@ def test_churn_by_a_type_that_never_occurs_is_refused(
         for stage in (featurize, measure):
             with pytest.raises(ParamsError, match=message):
                 stage.main()
-
-
-@pytest.mark.parametrize(
-    ("kind", "advice"),
-    [
-        ("telco", "run `rapport fetch telco`, or give the folder: make repro DATA=FOLDER"),
-        ("ravenstack", r"get ravenstack_accounts\.csv, .* \(published on Kaggle .*\), or give the folder"),
-        ("files", r"export the tables of docs/contract\.md into it, or give the folder"),
-        ("simulated", "make it, though nothing is read from it"),
-    ],
-)
-def test_a_folder_that_is_not_there_is_fetched_only_where_it_can_be(kind: str, advice: str, tmp_path: Path) -> None:
-    document = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-
-    def at(path: Path) -> Params:
-        return parse_params(document | {"source": {"kind": kind, "path": str(path)}})
-
-    configure.check_path(at(tmp_path))
-    with pytest.raises(InputError, match=f"source.path .*no: expected a folder; got .* To mend it: {advice}"):
-        configure.check_path(at(tmp_path / "no"))
 
 
 def test_another_table_put_as_the_history_is_refused(project: Path, tables: dict[str, pd.DataFrame]) -> None:
