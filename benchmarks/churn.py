@@ -11,13 +11,7 @@ folder of their own; effects are not learned.
 """
 
 import argparse
-import contextlib
-import io
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +19,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+from churn_project import project, project_rows
 
 from rapport import configure, featurize, ingest
 from rapport.contracts.params import Learner, Params, Search
@@ -32,9 +27,8 @@ from rapport.evaluation.calibration import expected_calibration_error, recalibra
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.models.boosting import Training
 from rapport.models.churn_baselines import BASELINES, baseline_columns
-from rapport.models.churn_rows import ChurnRows, churn_rows, decided_arms, held_out_parts
+from rapport.models.churn_rows import ChurnRows, held_out_parts
 from rapport.models.churn_training import fit_risk, train_churn
-from rapport.models.encoding import Encoding
 from rapport.models.linear_risk import fit_linear_risk
 from rapport.models.search import search_learner
 from rapport.sources.adapters import DATASETS
@@ -45,36 +39,10 @@ from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 from rapport.worlds.truth import TruthTerms, truth
 from rapport.worlds.world import World, initial_tables
 
-ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_LIGHTGBM = "default LightGBM"
 WITHOUT_SEARCH = "ours without search"
 BEST_READER = "the best reader of the records"
 WITHOUT_OTHER_ARMS = "ours from the control's rows"
-
-
-@contextlib.contextmanager
-def project() -> Iterator[None]:
-    """Run the block in a new project's folder, its output hidden."""
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(ROOT / "params.yaml", folder)
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                yield
-        finally:
-            os.chdir(before)
-
-
-def project_rows(params: Params) -> tuple[ChurnRows, Training, Encoding]:
-    """Return the snapshots of the project in the current folder, how it grows trees, and how it encodes features."""
-    snapshots = pd.read_parquet("data/features/snapshots.parquet")
-    features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
-    encoding = Encoding.fit(snapshots, features, params.features.max_categories)
-    training = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
-    arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
-    rows = churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()}))
-    return rows, training, encoding
 
 
 def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:

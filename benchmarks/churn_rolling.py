@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from churn import project, project_rows, shown
+from churn import shown
+from churn_project import project, project_rows
 
 from rapport import configure, featurize, ingest
 from rapport.contracts.draws import folds_by_id
