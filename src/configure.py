@@ -9,12 +9,14 @@ from typing import Annotated
 
 import typer
 
+from .contracts.columns import check_columns
 from .contracts.errors import InputError, ParamsError, listed
 from .contracts.params import Params
+from .contracts.schemas import STAKEHOLDERS
 from .features.history import contact_type, slug
 from .features.labels import absent_outcomes, check_churn
 from .sources.adapters import ADAPTERS, adapter_of, preset_path
-from .sources.files import event_types
+from .sources.files import at_hand
 from .store.atomic import write_text
 from .store.console import new_app, run, say
 from .store.graph import check_for_dvc
@@ -33,21 +35,17 @@ def main(
     params = load_params()
     if source and source not in ADAPTERS:
         raise ParamsError("configure, SOURCE", f"one of {', '.join(ADAPTERS)}", repr(source), "correct the name")
-    if data and not Path(at_home(data)).exists():
-        raise InputError(
-            f"configure, --data {data}", "a folder", "nothing there", "correct the path; nothing has changed"
-        )
+    if data:
+        check_data(data, source or params.source.kind)
     if source and source != params.source.kind:
-        leaving = params.source.kind
-        params = switch(source, leaving)
-        say(f"{PARAMS} now describes {source}; the one for {leaving} is kept as {kept(leaving)}")
+        params = switch(source, params.source.kind)
     path = at_home(data or params.source.path)
     if path != params.source.path:
         params = overlay_params({"source.path": path})
     check_for_dvc(params)
     check_path(params)
     if params.source.kind == "files":
-        check_types(params)
+        check_names(params)
     say(f"{PARAMS} is in order: source {params.source.kind} in {params.source.path}, to decide among "
         f"{listed(params.interventions.names)}; `make repro` runs the pipeline")  # fmt: skip
 
@@ -57,6 +55,16 @@ def at_home(path: str) -> str:
     return str(Path(path).expanduser()) if path == "~" or path.startswith("~/") else path
 
 
+def check_data(data: str, source: str) -> None:
+    """Refuse a folder that is not there, or that the source would not read, before anything is changed."""
+    where = f"configure, --data {data}"
+    if not Path(at_home(data)).exists():
+        raise InputError(where, "a folder", "nothing there", "correct the path; nothing has changed")
+    if source == "simulated":
+        fix = f"name the source, as with tables of your own: `make repro SOURCE=files DATA={data}`"
+        raise InputError(where, "a source that reads files", "the simulated company", fix)
+
+
 def switch(source: str, leaving: str) -> Params:
     """Turn params.yaml to `source` and keep the file in force under the name of the source it leaves.
 
@@ -64,14 +72,21 @@ def switch(source: str, leaving: str) -> Params:
         ParamsError: there is no preset for the source.
     """
     before = PARAMS.read_text(encoding="utf-8")
+    told = f"{PARAMS} now describes {source}; the one for {leaving} is kept as {kept(leaving)}"
     if kept(source).is_file():
         load_params(kept(source))
         write_text(kept(leaving), before)
         write_text(PARAMS, kept(source).read_text(encoding="utf-8"))
-        return load_params()
-    preset = read_commented(preset_path(source))
-    write_text(kept(leaving), before)
-    return overlay_params(preset)
+    elif source == "files":  # which only the person who exported them can describe
+        overlay_params({"source.kind": source})
+        write_text(kept(leaving), before)
+        told += f"; clock, outcome, interventions, features and kpis are still those of {leaving}: write your own"
+    else:
+        preset = read_commented(preset_path(source))
+        write_text(kept(leaving), before)
+        overlay_params(preset)
+    say(told)
+    return load_params()
 
 
 def kept(source: str) -> Path:
@@ -91,18 +106,21 @@ def check_path(params: Params) -> None:
         raise InputError(f"params.yaml, source.path {params.source.path}", "a folder", "nothing there", fix)
 
 
-def check_types(params: Params) -> None:
-    """Refuse, and warn of, event types that `featurize` would after a run's first stage; the ledger's count too.
+def check_names(params: Params) -> None:
+    """Refuse, or warn of, columns and event types that `ingest` and `featurize` would, in tables that are not large.
 
     Raises:
-        ParamsError: churn is defined by types that no event has.
+        ParamsError: params name no column, or define churn by types that no event has.
         InputError: the tables or the ledger cannot be read as what they should be.
     """
-    found = event_types(params)
-    if found is None:
+    people, events = at_hand(params, "stakeholders"), at_hand(params, "events")
+    if people is not None:
+        check_columns(dict.fromkeys([*people.columns, *STAKEHOLDERS.columns]), params)
+    if events is None or list(events.columns).count("event_type") != 1:  # as ingest will say
         return
-    found = found.union(*(part.events["event_type"] for part in read_ledger(params.source.kind)))
-    types = {*map(slug, found), *map(contact_type, params.interventions.arms)}
+    found = [events["event_type"], *(part.events["event_type"] for part in read_ledger(params.source.kind))]
+    names = {name for types in found for name in types.dropna().astype("str").unique()}
+    types = {*map(slug, names), *map(contact_type, params.interventions.arms)}
     check_churn(types, params)
     for name in sorted(absent_outcomes(types, params)):
         say(f"warning: {PARAMS} names the event type {name!r}, which occurs nowhere in the events")

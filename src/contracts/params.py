@@ -11,13 +11,13 @@ from pydantic import Field, ValidationError, model_validator
 from .errors import ParamsError
 from .faults import explained
 from .rules import Decision, Interventions, refuse_unknown_names
-from .section import Instant, Listed, Misfit, Section
+from .section import Instant, Listed, Misfit, Name, Section
 
 
 class Source(Section):
     """Where the tables come from: the simulated world, contract files, or a named adapter."""
 
-    kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    kind: Name
     path: str = "data/raw"
     stakeholders: int = Field(default=20_000, ge=100, le=5_000_000)
 

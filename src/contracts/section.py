@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Kind = Literal["customer", "employee", "partner", "investor"]
 KINDS: tuple[Kind, ...] = ("customer", "employee", "partner", "investor")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Item = TypeVar("Item")
 Listed = Annotated[tuple[Item, ...], Field(strict=False)]  # a list of the file; its items are checked strictly
@@ -21,6 +20,12 @@ def quoted_number(text: str) -> str | None:
     ('5', None)
     """
     return text.strip() if re.fullmatch(r"\s*[+-]?\d+(?:\.\d+)?\s*", text) else None
+
+
+def _plain(name: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) is None:
+        raise ValueError("a name of small letters, digits and _, a letter first, 40 of them at most")
+    return name
 
 
 def _no_number(text: str) -> str:
@@ -43,6 +48,7 @@ def _parse_instant(value: object) -> object:
     return value
 
 
+Name = Annotated[str, AfterValidator(_plain)]
 Column = Annotated[str, AfterValidator(_no_number)]  # where a number may stand too, which is no name
 Instant = Annotated[dt.datetime, BeforeValidator(_parse_instant)]
 

@@ -42,22 +42,15 @@ def read_files(params: Params) -> RawTables:
     return RawTables(frames["stakeholders"], frames["events"], frames.get("decisions"), origins)
 
 
-def event_types(params: Params) -> frozenset[str] | None:
-    """Return the types of the events in the folder `source.path`.
-
-    None where the table is too large to be looked through before a run, or has no such column, as its reader will say.
+def at_hand(params: Params, name: str) -> pd.DataFrame | None:
+    """Read a table in the folder `source.path`, stakeholders or events; None where it is too large to read in passing.
 
     Raises:
         InputError: as `read_files`.
     """
     folder = Path(params.source.path)
-    parts = _tables_in(folder)["events"]
-    if expected_rows(parts) > ROWS_AT_ONCE:
-        return None
-    events, _ = read_table(parts, folder / "events")
-    if list(events.columns).count("event_type") != 1:
-        return None
-    return frozenset(events["event_type"].dropna().astype("str"))
+    parts = _tables_in(folder)[name]
+    return None if expected_rows(parts) > ROWS_AT_ONCE else read_table(parts, folder / name)[0]
 
 
 def read_whole(raw: RawTables) -> RawTables:
@@ -127,7 +120,7 @@ def _tables_in(folder: Path) -> dict[str, list[Path]]:
     """Return the files of each table there is, in order; decisions may be absent."""
     if not folder.is_dir():
         fix = "set `source.path` in params.yaml to the folder that holds the tables"
-        raise InputError(str(folder), "a folder of tables", "no such folder", fix)
+        raise InputError(str(folder), "a folder of tables", "a file" if folder.exists() else "no such folder", fix)
     found = {name: parts for name in ("stakeholders", "events", "decisions") if (parts := _parts(folder, name))}
     for name in ("stakeholders", "events"):
         if name not in found:

@@ -24,6 +24,8 @@ GIVEN = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
         ("clock", "horizon_days", "x", r"clock\.horizon_days: expected a whole number; got 'x'"),
         ("clock", "horizon_days", 1.5, r"clock\.horizon_days: expected a whole number; got 1\.5"),
         ("learner", "learning_rate", "fast", r"learner\.learning_rate: expected a number; got 'fast'"),
+        ("source", "kind", "Files", r"source\.kind: expected a name of small letters, digits and _, .*; got 'Files'"),
+        ("interventions", "arms", {"Call": {}}, r"interventions\.arms\.Call: expected a name of small .*; got 'Call'"),
         ("registry", "model", "a b", r"registry\.model: expected text that matches .*; got 'a b'"),
         ("learner", "rounds", 0, r"learner\.rounds: expected greater than or equal to 1; got 0"),
         ("features", "windows_days", [True], r"features\.windows_days\.0: expected a whole number; got True"),

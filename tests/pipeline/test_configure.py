@@ -28,6 +28,21 @@ def test_a_source_is_switched_and_comes_back_as_it_was_left(tmp_path: Path) -> N
         assert Path("params.yaml").read_bytes() == before
 
 
+def test_files_of_ones_own_begin_with_the_params_in_force(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with inside(export):
+        overlay_params({"source.kind": "simulated", "source.path": "data/raw"})
+        configure.main("files", "export")
+        told = capsys.readouterr().out
+        assert "clock, outcome, interventions, features and kpis are still those of simulated: write your own\n" in told
+        assert (load_params().source.kind, load_params().source.path) == ("files", "export")
+        overlay_params({"interventions": {"control": "none", "arms": {"call": {"cost": 5.0}}}})
+        mine = Path("params.yaml").read_bytes()
+        for name in ("simulated", "files"):
+            configure.main(name, "")
+        assert Path("params.yaml").read_bytes() == mine
+        assert "write your own" not in capsys.readouterr().out
+
+
 def test_a_bare_date_is_refused_before_dvc_meets_it(tmp_path: Path) -> None:
     make_project(tmp_path)
     with inside(tmp_path):
@@ -39,7 +54,7 @@ def test_a_bare_date_is_refused_before_dvc_meets_it(tmp_path: Path) -> None:
 
 
 def test_the_home_folder_is_written_out_since_dvc_knows_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_project(tmp_path, {"source.path": "~/exports"})
+    make_project(tmp_path, {"source.kind": "telco", "source.path": "~/exports"})
     monkeypatch.setenv("HOME", str(tmp_path))
     with inside(tmp_path):
         with pytest.raises(InputError, match=r"--data ~/other: expected a folder; got nothing there"):
@@ -58,6 +73,9 @@ def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:
         before = {path.name: path.read_bytes() for path in Path().glob("*.yaml")}
         with pytest.raises(InputError, match="configure, --data nowhere: expected a folder; got nothing there"):
             configure.main("hillstrom", "nowhere")
+        with pytest.raises(InputError, match=r"expected a source that reads files; got the simulated company\. To mend "
+                           "it: name the source, .*make repro SOURCE=files DATA=data/raw"):  # fmt: skip
+            configure.main("", "data/raw")
         for name in ("hillstorm", "../x"):
             with pytest.raises(ParamsError, match=r"configure, SOURCE: expected one of simulated, files"):
                 configure.main(name, "")
@@ -109,7 +127,7 @@ def export(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_types_that_never_occur_are_told_before_a_run(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_no_table_has_are_told_before_a_run(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with inside(export):
         configure.main("", "")
         assert "warning" not in capsys.readouterr().out  # the passing twin
@@ -117,7 +135,10 @@ def test_types_that_never_occur_are_told_before_a_run(export: Path, capsys: pyte
         configure.main("", "")
         told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: params.yaml names")]
         assert [line.split("'")[1] for line in told] == ["Prchase", "opened"]
-        overlay_params({"outcome.churn": {"event": "left"}})
+        overlay_params({"interventions.arms.discount.cost": "price"})
+        with pytest.raises(ParamsError, match=r"discount\.cost: expected a column of stakeholders \(kind, opted_out\)"):
+            configure.main("", "")
+        overlay_params({"interventions.arms.discount.cost": 5.0, "outcome.churn": {"event": "left"}})
         with pytest.raises(ParamsError, match=r"outcome\.churn\.event: expected an event type that occurs \(churned, "
                            r"purchase\); got 'left'"):  # fmt: skip
             configure.main("", "")

@@ -84,7 +84,9 @@ def test_a_missing_table_is_named(folder: Path, table: str) -> None:
         read_source(params(folder))
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"events\.parquet: expected a folder of tables; got a file"):
+        read_source(params(folder / "events.parquet"))
     with pytest.raises(InputError, match=r"nowhere: expected a folder of tables; got no such folder.*source\.path"):
         read_source(params(tmp_path / "nowhere"))
 
