@@ -44,7 +44,7 @@ def canonical_carried_out(raw: pd.DataFrame, arms: Sequence[str], origin: Origin
     decided, delivered, control = rows["intervention"], rows["delivered_intervention"], arms[0]
     unsettled = rows["status"].isin(["proposed", "approved"])
     refuse(unsettled & (decided != control), rows["status"], origin, f"what became of it: {', '.join(FINAL)}",
-           "a proposal that nobody carried out is `declined`")  # fmt: skip
+           "mark it by `rapport review --marks FILE`; one that nobody carried out is `declined`")  # fmt: skip
     as_decided = unsettled | rows["status"].isna() & (delivered.isna() | (delivered == decided))
     rows["status"] = rows["status"].mask(as_decided, "delivered")
     refuse_contradictions(rows, control, origin)
@@ -87,6 +87,8 @@ def reviewed(worklist: pd.DataFrame, raw: pd.DataFrame, control: str, origin: Or
     at = pd.Index(worklist["decision_id"]).get_indexer(pd.Index(ids))
     refuse(at < 0, ids, origin, "the decision_id of a proposal", "correct the id; `data/assignments` has them")
     refuse(ids.duplicated(), ids, origin, "each proposal once", "keep its last mark")
+    unheard_of = marks["status"].notna() & ~marks["status"].isin([*NEXT])
+    refuse(unheard_of, marks["status"], origin, f"one of {', '.join(NEXT)}", "correct the cell")
     before = worklist.iloc[at].reset_index(drop=True)
     _refuse_illegal_steps(before["status"], marks["status"].fillna("nothing"), origin)
     refuse_contradictions(marks.assign(intervention=before["intervention"]), control, origin)
@@ -141,7 +143,8 @@ def _refuse_illegal_steps(before: Iterable[str], after: pd.Series, origin: Origi
     illegal = pd.Series([was != now and now not in NEXT[was] for was, now in pairs], dtype="bool")
     steps = pd.Series([f"{now} after {was}" for was, now in pairs], name="status", dtype="object")
     legal = "; ".join(f"{was} → {' or '.join(then)}" for was, then in NEXT.items() if then)
-    refuse(illegal, steps, origin, f"a step of {legal}", f"{', '.join(FINAL)} are final; leave the row out")
+    refuse(illegal, steps, origin, f"a step of {legal}",
+           f"correct the status, or leave the row out; {', '.join(FINAL)} are final")  # fmt: skip
 
 
 def _marks(raw: pd.DataFrame) -> pd.DataFrame:

@@ -120,6 +120,9 @@ def test_marks_change_their_rows_alone_and_are_checked_like_what_is_carried_out(
         reviewed(before, mark("d1", "overridden", "mail"), "none", ORIGIN)
     with pytest.raises(InputError, match="column delivered_intervention, row 1: expected a blank cell as long as"):
         reviewed(before, mark("d0", "approved", "call"), "none", ORIGIN)
+    with pytest.raises(InputError, match=r"column status, row 1: expected one of proposed, .*; got 'Delivered'\. To "
+                       "mend it: correct the cell"):  # fmt: skip
+        reviewed(before, mark("d0", "Delivered"), "none", ORIGIN)
     with pytest.raises(InputError, match=r"column status, row 1: expected a step of .*; got 'nothing after approved'"):
         reviewed(before, mark("d1", ""), "none", ORIGIN)
 
