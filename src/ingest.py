@@ -9,6 +9,7 @@ from .features.engine import open_engine
 from .features.history import codes_of, contacts_received, history_parts, stored
 from .features.occurrences import occurrences
 from .sources.adapters import read_source
+from .sources.consistency import check_iteration
 from .sources.intake import take_in
 from .store.console import new_app, run, say
 from .store.documents import write_json
@@ -29,9 +30,10 @@ def main() -> None:
     params = load_params()
     as_of = pd.Timestamp(params.clock.as_of).tz_localize("UTC")
     parts = read_ledger(params.source.kind)
-    ledger = [(part.decisions, part.events) for part in parts if (part.decisions["decided_at"] < as_of).any()]
-    waiting = len(parts) - len(ledger)
-    taken = take_in(read_source(params), params, ledger)
+    earlier = [part for part in parts if (part.decisions["decided_at"] < as_of).any()]
+    check_iteration([part.iteration for part in earlier], params.clock.iteration)
+    waiting = len(parts) - len(earlier)
+    taken = take_in(read_source(params), params, [(part.decisions, part.events) for part in earlier])
     for name in ("stakeholders", "decisions", "quarantine"):
         write_frame(TABLES / f"{name}.parquet", getattr(taken, name))
     codes, slugs = codes_of(taken.told.event_types, taken.told.channels, list(params.interventions.arms))

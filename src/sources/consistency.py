@@ -1,7 +1,9 @@
-"""What tables may not say beside each other: ids spelt in two ways, two decisions at once, an as_of out of reach.
+"""What tables may not say beside each other: ids spelt in two ways, two decisions at once, a clock out of place.
 
 Rows have their place: `_part`, the ledger partition (0: the raw table), and `_row` in it, from 1.
 """
+
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -56,6 +58,25 @@ def check_one_decision_at_a_time(decisions: pd.DataFrame, raw: RawTables) -> Non
         got = f"a second one for {row['stakeholder_id']!r} at {row['decided_at'].isoformat()}"
         fix = "keep the decision that was carried out"
         raise InputError(place_of(row, raw), "one decision per stakeholder and instant", got, fix)
+
+
+def check_iteration(absorbed: Sequence[int], iteration: int) -> None:
+    """Refuse to decide at a later as_of under the number of an iteration that is over.
+
+    Its draws would repeat, and no champion of an earlier iteration would stand against its bundle.
+
+    Args:
+        absorbed: iterations of the ledger's partitions decided before as_of.
+        iteration: `clock.iteration`.
+
+    Raises:
+        ParamsError: names the next number.
+    """
+    last = max(absorbed, default=0)
+    if iteration <= last:
+        expected = f"more than {last}, the last iteration absorbed before clock.as_of"
+        fix = f"write {last + 1}, or set clock.as_of back to decide that iteration again"
+        raise ParamsError("params.yaml, clock.iteration", expected, str(iteration), fix)
 
 
 def check_as_of(told: Told, decisions: pd.DataFrame, horizon_days: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from projects import inside, make_project
 from rapport import ingest, review
 from rapport.absorb import main
-from rapport.contracts.errors import InputError
+from rapport.contracts.errors import InputError, ParamsError
 from rapport.store.documents import read_json, write_json
 from rapport.store.frames import read_frame, write_frame
 from rapport.store.ledger import read_ledger
@@ -80,7 +80,10 @@ def test_what_is_absorbed_waits_for_the_next_decision(decided: Path, capsys: pyt
         assert {name for name in before if after[name] != before[name]} == {"counts.json"}
         assert read_json(TABLES / "counts.json") == counted | {"ledger_partitions_waiting": 1}
         assert "decisions (1 ledger partition, 1 waits for clock.as_of to move on), " in capsys.readouterr().out
-        overlay_params({"clock.as_of": "2025-06-30", "clock.iteration": 2})
+        overlay_params({"clock.as_of": "2025-06-30"})
+        with pytest.raises(ParamsError, match=r"clock\.iteration: expected more than 1, .*; got 1\. .*: write 2"):
+            ingest.main()
+        overlay_params({"clock.iteration": 2})
         ingest.main()
         counts = read_json(TABLES / "counts.json")
         assert (counts["ledger_partitions"], counts["ledger_partitions_waiting"]) == (1, 0)
