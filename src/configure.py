@@ -101,8 +101,9 @@ def check_path(params: Params) -> None:
         ParamsError: there is no such source.
         InputError: there is nothing at the path.
     """
+    advice = adapter_of(params.source.kind).advice
     if not Path(params.source.path).exists():
-        fix = f"{adapter_of(params.source.kind).advice}, or give the folder: make repro DATA=FOLDER"
+        fix = advice if params.source.kind == "simulated" else f"{advice}, or give the folder: make repro DATA=FOLDER"
         raise InputError(f"params.yaml, source.path {params.source.path}", "a folder", "nothing there", fix)
 
 

@@ -88,7 +88,7 @@ def test_a_mistaken_switch_changes_nothing(tmp_path: Path) -> None:
         ("telco", "run `rapport fetch telco`, or give the folder: make repro DATA=FOLDER"),
         ("ravenstack", r"get ravenstack_accounts\.csv, .* \(published on Kaggle .*\), or give the folder"),
         ("files", r"export the tables of docs/contract\.md into it, or give the folder"),
-        ("simulated", "make it, though nothing is read from it"),
+        ("simulated", r"make it, though nothing is read from it\.$"),
     ],
 )
 def test_a_folder_that_is_not_there_is_fetched_only_where_it_can_be(kind: str, advice: str, tmp_path: Path) -> None:
@@ -98,6 +98,8 @@ def test_a_folder_that_is_not_there_is_fetched_only_where_it_can_be(kind: str, a
         return parse_params(document | {"source": {"kind": kind, "path": str(path)}})
 
     configure.check_path(at(tmp_path))
+    with pytest.raises(ParamsError, match=r"source\.kind: expected one of simulated, files, .*; got 'fles'"):
+        configure.check_path(parse_params(document | {"source": {"kind": "fles", "path": str(tmp_path)}}))
     with pytest.raises(InputError, match=f"source.path .*no: expected a folder; got .* To mend it: {advice}"):
         configure.check_path(at(tmp_path / "no"))
 
