@@ -1,8 +1,10 @@
 """Ridge lines per arm on the basis columns, out of fold and whole, with their posterior covariance.
 
-One Newton step from the scores so far: slopes = (H + λI)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
-z the basis columns and a 1. Leaving a fold out subtracts its sums. The posterior covariance, λ integrated out, gives
-intervals whose coverage is right on average over rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
+One Newton step from the scores so far: slopes = (H + Λ)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
+z the basis columns and a 1. Leaving a fold out subtracts its sums. Λ is one penalty for all columns, or one for each
+feature, so that few features may matter much and all others hardly (`_relevance`); which, is chosen out of fold. The
+posterior covariance, one penalty λ integrated out, gives intervals whose coverage is right on average over rows (Wahba
+1983, JRSS B 45; Nychka 1988, JASA 83).
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,11 @@ from .basis import Basis
 from .logged import Floats
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+STRICTER = (1.0, 3.0, 10.0, 30.0)  # times the features' own penalties
+_FIRST_PENALTY = 100.0  # of every feature, before its own is found
+_LARGEST_PENALTY = 1e6
+_CHOICE = 0.5  # log-likelihood that each penalty found costs
+_STEPS = 20  # by which a feature's own penalty is found: more of them change little
 _CHUNK = 65_536
 _BLOCK = 256
 Small = NDArray[np.float32]
@@ -85,9 +92,8 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
     """
     hessian, gradient = _sums(study, start, basis)
     all_hessian, all_gradient = hessian.sum(axis=1), gradient.sum(axis=1)
-    left_out = np.stack([
-        _ridge(all_hessian[:, None] - hessian, all_gradient[:, None] - gradient, penalty) for penalty in PENALTIES
-    ]).astype(np.float32)  # fmt: skip
+    _, feature = np.unique([*basis.sources, -1], return_inverse=True)  # the constant is a feature by itself
+    left_out = _slopes(all_hessian[:, None] - hessian, all_gradient[:, None] - gradient, feature).astype(np.float32)
     best = _best_penalty(study, start, basis, left_out)
     each = np.arange(study.arms)
     lines = np.empty((len(start), study.arms), dtype=np.float32)
@@ -95,9 +101,9 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
         for k in range(study.folds):
             rows = study.fold[part] == k
             lines[part][rows] = wide[rows] @ left_out[best, each, k].T
-    whole = np.stack([_ridge(all_hessian, all_gradient, penalty) for penalty in PENALTIES])
-    slopes = whole[best, each]
-    return Lines(slopes.astype(np.float32), _doubts(all_hessian, all_gradient, slopes).astype(np.float32)), lines
+    slopes = _slopes(all_hessian, all_gradient, feature)[best, each]
+    doubts = _doubts(all_hessian, all_gradient, slopes, feature)
+    return Lines(slopes.astype(np.float32), doubts.astype(np.float32)), lines
 
 
 def _sums(study: Study, start: Floats, basis: Basis) -> tuple[Floats, Floats]:
@@ -116,8 +122,8 @@ def _sums(study: Study, start: Floats, basis: Basis) -> tuple[Floats, Floats]:
 
 
 def _best_penalty(study: Study, start: Floats, basis: Basis, left_out: Small) -> NDArray[np.int64]:
-    """Return the index of each arm's penalty with the largest likelihood out of fold, shape (arms,)."""
-    gains = np.zeros((len(PENALTIES), study.arms))
+    """Return the index of each arm's slopes with the largest likelihood out of fold, shape (arms,)."""
+    gains = np.zeros((len(left_out), study.arms))
     counts = study.seen & study.apt
     for part, wide in _chunks(study, basis):
         arm, rows = study.arm[part], counts[part]
@@ -134,37 +140,66 @@ def _chunks(study: Study, basis: Basis) -> Iterator[tuple[slice, Small]]:
         yield part, widened(basis, study.X[part])
 
 
-def _ridge(hessian: Floats, gradient: Floats, penalty: float) -> Floats:
-    eye = penalty * np.eye(hessian.shape[-1])
-    return np.asarray(np.linalg.solve(hessian + eye, gradient[..., None])[..., 0])
+def _slopes(hessian: Floats, gradient: Floats, feature: NDArray[np.int64]) -> Floats:
+    """Return the slopes under each of PENALTIES, then those of STRICTER, shape (penalties, …, q + 1).
+
+    Args:
+        hessian, gradient: H, shape (…, q + 1, q + 1), and g, shape (…, q + 1).
+        feature: of each column, 0 … f − 1, shape (q + 1,).
+    """
+    own = _relevance(hessian, gradient, feature)
+    penalties = [np.full_like(gradient, penalty) for penalty in PENALTIES] + [stricter * own for stricter in STRICTER]
+    return np.stack([np.linalg.solve(_penalised(hessian, each), gradient[..., None])[..., 0] for each in penalties])
 
 
-def _doubts(hessian: Floats, gradient: Floats, slopes: Floats) -> Floats:
+def _relevance(hessian: Floats, gradient: Floats, feature: NDArray[np.int64]) -> Floats:
+    """Return each column's penalty, that of its feature, of nearly the largest marginal likelihood, shape (…, q + 1).
+
+    EM: a feature's slopes have the prior variance that their squares are expected to have (automatic relevance
+    determination, Tipping 2001, JMLR 1; for groups of columns Wipf & Rao 2007, IEEE TSP 55).
+    """
+    member = np.equal.outer(feature, np.arange(feature.max() + 1)).astype(np.float64)
+    sizes = member.sum(axis=0)
+    penalty = np.full_like(gradient, _FIRST_PENALTY)
+    for _ in range(_STEPS):
+        covariance = np.linalg.inv(_penalised(hessian, penalty))
+        mean = (covariance @ gradient[..., None])[..., 0]
+        square = (mean**2 + np.diagonal(covariance, axis1=-2, axis2=-1)) @ member / sizes
+        penalty = 1.0 / np.maximum(square, 1.0 / _LARGEST_PENALTY)[..., feature]
+    return penalty
+
+
+def _penalised(hessian: Floats, penalty: Floats) -> Floats:
+    return np.asarray(hessian + penalty[..., None] * np.eye(hessian.shape[-1]))
+
+
+def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, feature: NDArray[np.int64]) -> Floats:
     """Return how far the truth lies around each arm's slopes and constant, E[(β − b)(β − b)ᵀ], (k, q + 1, q + 1).
 
-    The arms have one unknown penalty λ, each of PENALTIES as likely beforehand, with posterior weights w(λ) by the
-    marginal likelihood of all arms: Σ w [(H + λI)⁻¹ + (m − b)(m − b)ᵀ], m = (H + λI)⁻¹ g and b the slopes in use. One λ
-    per arm, the likeliest, would call an arm's slopes certain to be nil where its own rows are too few to show any. The
-    constant keeps the least penalty.
+    The arms have unknown penalties Λ: one of PENALTIES for all of them, or each feature its own in every arm, with
+    posterior weights w(Λ) by the marginal likelihood of all arms, less _CHOICE for each penalty found (Akaike 1974):
+    Σ w [(H + Λ)⁻¹ + (m − b)(m − b)ᵀ], m = (H + Λ)⁻¹ g and b the slopes in use. One Λ per arm, the likeliest, would call
+    an arm's slopes certain to be nil where its own rows are too few to show any. Where Λ is one for all, the constant
+    keeps the least penalty.
     """
-    likelihood = np.sum([_likelihoods(*sums) for sums in zip(hessian, gradient, strict=True)], axis=0)
+    own = _relevance(hessian, gradient, feature)
+    alike = [np.full_like(gradient, penalty) for penalty in PENALTIES]
+    likelihood = np.array([_log_likelihood(hessian, gradient, penalty).sum() for penalty in [*alike, own]])
+    likelihood[-1] -= _CHOICE * len(hessian) * (feature.max() + 1)
     weight = np.exp(likelihood - likelihood.max())
     weight /= weight.sum()
-    prior = np.repeat(np.array(PENALTIES)[:, None], hessian.shape[-1], axis=1)
-    prior[:, -1] = PENALTIES[0]
     found = np.zeros_like(hessian)
-    for arm, (own, slope) in enumerate(zip(hessian, gradient, strict=True)):
-        covariance = np.linalg.inv(own + prior[:, :, None] * np.eye(len(own)))
-        away = covariance @ slope - slopes[arm]
-        found[arm] = np.tensordot(weight, covariance, 1) + (away.T * weight) @ away
+    for penalty in alike:
+        penalty[:, -1] = PENALTIES[0]
+    for share, penalty in zip(weight, [*alike, own], strict=True):
+        covariance = np.linalg.inv(_penalised(hessian, penalty))
+        away = (covariance @ gradient[..., None])[..., 0] - slopes
+        found += share * (covariance + away[:, :, None] * away[:, None, :])
     return np.asarray(np.tril(found) + np.tril(found, -1).swapaxes(1, 2))
 
 
-def _likelihoods(hessian: Floats, gradient: Floats) -> Floats:
-    """Return the logarithm of one arm's marginal likelihood at each of PENALTIES, up to a constant."""
-    values, vectors = np.linalg.eigh(hessian)
-    values = np.maximum(values, 0.0)
-    along = vectors.T @ gradient
-    return np.array([
-        0.5 * float((along**2 / (values + penalty)).sum() - np.log1p(values / penalty).sum()) for penalty in PENALTIES
-    ])  # fmt: skip
+def _log_likelihood(hessian: Floats, gradient: Floats, penalty: Floats) -> Floats:
+    """Return the logarithm of each arm's marginal likelihood, shape (k,), up to a constant."""
+    penalised = _penalised(hessian, penalty)
+    fitted = np.einsum("kq,kq->k", gradient, np.linalg.solve(penalised, gradient[..., None])[..., 0])
+    return np.asarray(0.5 * (fitted + np.log(penalty).sum(axis=1) - np.linalg.slogdet(penalised)[1]))

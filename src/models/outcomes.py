@@ -27,7 +27,7 @@ from .links import Link
 from .logged import Floats, Logged, Worth
 
 PARTS = ("retention", "pays", "size")
-MOST_LINEAR = 15  # features in the lines, those with the largest gain in the bases first
+MOST_LINEAR = 24  # features in the lines, those with the largest gain in the bases first
 CAP = 3.0  # robust standard deviations of log size above the median
 _LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
 _CHUNK = 65_536

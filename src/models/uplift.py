@@ -26,7 +26,7 @@ from .scores import doubly_robust_scores
 _TINY = 1e-200  # of which inverses may still be added up and squared differences still be told
 LEAST_DECISIONS = 30  # with fewer of an arm, or of the control, among those who may receive it: no estimated effect
 STEEPEST = 1.5  # slope of an effect in its contrast
-WIDER = 1.2  # what the trees add to the lines' posterior deviation, measured on worlds of known truth
+WIDER = 1.12  # what the trees add to the lines' posterior deviation, measured on worlds of known truth
 
 
 @dataclass(frozen=True)

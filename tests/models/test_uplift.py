@@ -213,9 +213,8 @@ def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
     )
     told = fit_uplift(both, TRAINING)
     assert all(line.slope > 0.5 for line in lines_of(told))
-    # The same log without knowing when a decision was taken: the slopes fade.
+    # The same log without knowing when a decision was taken: averages are far less certain.
     blind = fit_uplift(replace(both, iteration=np.zeros(6000, dtype=np.int64)), TRAINING)
-    assert [line.var_slope for line in lines_of(blind)] != [line.var_slope for line in lines_of(told)]
     for precise, vague in zip(lines_of(told), lines_of(blind), strict=True):
         assert precise.var_average < vague.var_average / 2
 
