@@ -1,7 +1,8 @@
 """Whether predicted probabilities can be taken at their word: losses, recalibration, calibration table.
 
 Conventions: labels are 0 or 1, probabilities in [0, 1]; losses are means over rows, natural logarithm;
-lower is better. Only the recalibration needs both classes; all else is defined for any label.
+lower is better, and no interval of theirs goes below 0. Only the recalibration needs both classes; all else is
+defined for any label.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..contracts.normal import Z95
 from ..models.scores import FloatArray, IntArray, checked_arm, checked_array, logged_propensity
-from .estimate import Estimate, cluster_codes, clustered_mean, distance_by_chance
+from .estimate import Estimate, cluster_codes, clustered_mean, distance_by_chance, nonnegative_mean
 
 _TINY = 1e-15  # a probability of 0 for what happened costs 34.5, not infinity
 
@@ -56,7 +57,7 @@ def log_loss(label: NDArray[Any], probability: FloatArray, cluster: NDArray[Any]
     """
     label, probability = _checked(label, probability)
     happened = np.where(label == 1, probability, 1 - probability)
-    return clustered_mean(-np.log(np.maximum(happened, _TINY)), cluster_codes(cluster, len(label)))
+    return nonnegative_mean(-np.log(np.maximum(happened, _TINY)), cluster_codes(cluster, len(label)))
 
 
 def base_rate_log_loss(label: NDArray[Any], cluster: NDArray[Any]) -> Estimate:
@@ -76,7 +77,7 @@ def brier(label: NDArray[Any], probability: FloatArray, cluster: NDArray[Any]) -
     0.25
     """
     label, probability = _checked(label, probability)
-    return clustered_mean((probability - label) ** 2, cluster_codes(cluster, len(label)))
+    return nonnegative_mean((probability - label) ** 2, cluster_codes(cluster, len(label)))
 
 
 def propensity_log_loss(arm: IntArray, propensity: FloatArray, cluster: NDArray[Any]) -> Estimate:
@@ -102,7 +103,7 @@ def propensity_log_loss(arm: IntArray, propensity: FloatArray, cluster: NDArray[
     propensity = _checked_probability("propensity", propensity, shape)
     arm = checked_arm(arm, shape[0], shape[1] if len(shape) == 2 else None)
     loss = -np.log(np.maximum(logged_propensity(arm, propensity), _TINY))
-    return clustered_mean(loss, cluster_codes(cluster, len(loss)))
+    return nonnegative_mean(loss, cluster_codes(cluster, len(loss)))
 
 
 def recalibration(label: NDArray[Any], probability: FloatArray, cluster: NDArray[Any]) -> Recalibration:

@@ -5,7 +5,7 @@ Every interval of an influence function is made here, by Student's t: where few 
 as little known as they are few (docs/decisions/0033).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,18 @@ def clustered_mean(rows: FloatArray, codes: IntArray) -> Estimate:
     se = float(np.sqrt(groups / (groups - 1) * (sums**2).sum()) / n)
     half = float(stdtrit(_freedom(sums), 0.975)) * se
     return Estimate(mean, mean - half, mean + half, se, n)
+
+
+def nonnegative_mean(rows: FloatArray, codes: IntArray) -> Estimate:
+    """Return the `clustered_mean` of contributions ≥ 0, the lower end of its interval held at 0.
+
+    A mean that cannot be negative is covered as often as without that.
+
+    >>> nonnegative_mean(np.array([0.0, 2.0]), np.array([0, 1])).low
+    0.0
+    """
+    found = clustered_mean(rows, codes)
+    return found if found.low is None else replace(found, low=max(0.0, found.low))
 
 
 def degrees_of_freedom(rows: FloatArray, codes: IntArray) -> float:

@@ -11,6 +11,7 @@ from ..contracts.draws import clusters
 from ..contracts.params import Params
 from ..models.bundle import Bundle
 from ..models.churn_rows import under_control
+from .average_effects import average_effects
 from .change import gain_drift, outcome_change, risk_drift
 from .churn_slices import churn_slices, curve_scorecard, slice_columns
 from .gain_scorecard import gain_scorecard, group_scorecard
@@ -90,9 +91,13 @@ def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
     if judged is None or judged.no_effect:
         found["pilot"] = pilot_of(run.snapshots["value"], run.population, run.params.interventions)
     if judged is not None:
-        scores = policy_scorecard(judged.held, run.params.interventions.names, judged.whole, judged.rival)
-        gains = gain_scorecard(judged.held, run.decisions["iteration"].to_numpy(dtype=np.int64), run.params)
-        found["uplift"] = {**scores, "gains": gains}
+        names, iteration = run.params.interventions.names, run.decisions["iteration"].to_numpy(dtype=np.int64)
+        effects = average_effects(judged.held, iteration, names)
+        found["uplift"] = {
+            **policy_scorecard(judged.held, names, judged.whole, judged.rival),
+            "average_effects": {arm: effect.as_dict() for arm, effect in effects.items()},
+            "gains": gain_scorecard(judged.held, iteration, run.params),
+        }
     return found
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..models.propensity import LEAST_PROPENSITY
-from .calibration import propensity_log_loss
 from .estimate import Estimate
 from .evidence import Evidence, evidence
 from .held import Floats, Held, chosen, upper_limits
@@ -20,6 +18,7 @@ from .log import LoggedDecisions, Overlap, overlap
 from .policies import CHAMPION, CURRENT, OURS, policies
 from .policy_value import clipped, direct, doubly_robust, ipw, logged_policy, snips, switch
 from .promise import gain_per_treated
+from .propensities import propensity_scorecard
 from .views import Incumbent, View
 
 _ESTIMATORS = {"doubly_robust": doubly_robust, "snips": snips, "ipw": ipw, "direct": direct, "switch": switch,
@@ -47,13 +46,7 @@ def policy_scorecard(
         "policies": {name: _policy(contest, names) for name, contest in contests.items()},
         "arms": {name: _arm(held, at) for at, name in enumerate(names)},
         "gain_per_treated": _gain_per_treated(held, compared[OURS], whole).as_dict(),
-        "propensity": {
-            "logged": int(held.propensity_logged.sum()),
-            "estimated": int((~held.propensity_logged).sum()),
-            "least": float(held.log.propensity.min()),
-            "without_overlap": int((held.log.propensity <= LEAST_PROPENSITY).sum()),
-            "log_loss": propensity_log_loss(held.log.arm, held.log.propensity, held.log.cluster).as_dict(),
-        },
+        "propensity": propensity_scorecard(held),
     }
 
 

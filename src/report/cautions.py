@@ -5,7 +5,7 @@ from typing import Any
 
 from ..evaluation.policies import OURS
 from .findings import ChurnBaseline, churn_baselines
-from .formats import interval, number, words
+from .formats import interval, number, with_interval, words
 
 GUESSING = 0.5  # the AUC of any order that has nothing to do with who leaves
 
@@ -27,17 +27,30 @@ def cautions(metrics: Mapping[str, Any]) -> list[str]:
     if uplift is None:
         return found
     found += _gains_off(uplift["gains"]["slope"])
-    if uplift["propensity"]["estimated"]:
-        found.append(
-            f"{number(uplift['propensity']['estimated'])} of {number(uplift['decisions'])} propensities were not "
-            "logged but estimated: differences that the data do not show may bias the values of the policies."
-        )
+    found += _estimated(uplift["propensity"], uplift["decisions"])
     if uplift.get("limits_left_out"):
         found.append(
             f"The logged decisions cannot keep {', '.join(uplift['limits_left_out'])}: this policy is valued without "
             "them, so the assignments may be worth less."
         )
     return found + _support(uplift)
+
+
+def _estimated(propensity: Mapping[str, Any], decisions: int) -> list[str]:
+    """Return how many propensities were estimated, and whether they explain the log better than shares do; none
+    where all were logged."""
+    if not propensity["estimated"]:
+        return []
+    ahead = propensity["ahead_of_shares"]
+    unclear = ahead["low"] is None or ahead["low"] <= 0 <= ahead["high"]
+    verdict = "not shown to be better than" if unclear else "better than" if ahead["low"] > 0 else "worse than"
+    own, shares = (number(propensity[key]["value"], 4) for key in ("log_loss", "log_loss_of_shares"))
+    return [
+        f"{number(propensity['estimated'])} of {number(decisions)} propensities were not logged but estimated: "
+        "differences that the data do not show may bias the values of the policies. "
+        f"As a guess of who got which arm, the estimated propensities are {verdict} the arms' shares alone: log-loss "
+        f"{own} against {shares}, ahead by {with_interval(ahead, 4)}.",
+    ]
 
 
 def _support(uplift: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from ..contracts.params import Params
 from ..evaluation.policies import CHAMPION, CURRENT, OURS
 from ..evaluation.promise import total_gain
 from ..policy.rules import STANDING
-from .formats import interval, number, words
+from .formats import interval, money, number, words
 
 PER = 1000  # stakeholders in the headline
 MEANING_OF_POLICY = {
@@ -26,6 +26,10 @@ MEANING_OF_POLICY = {
     CHAMPION: "the registered policy, on decisions that it has not learned from",
 }
 
+EFFECT_OF_WHOM = (
+    "The average effect is that on all who may receive the arm, by held-out decisions, doubly robust; its cost is not "
+    "taken off."
+)
 _TOTAL_OR_HEADLINE = (
     f"Quote this total for what these assignments bring; the gain per {PER:,} stakeholders is that of the policy on "
     "the logged decisions, by models that held them out, without holdout and draws: quote it against other policies."
@@ -104,6 +108,33 @@ def churn_baselines(churn: Mapping[str, Any]) -> list[ChurnBaseline]:
         ChurnBaseline(words(key), found["what"], found["auc"], found["ours_minus_this"])
         for key, found in churn["baselines"].items()
     ]
+
+
+@dataclass(frozen=True)
+class ArmEffect:
+    """An arm's average effect, money, and its 95 % interval, as texts."""
+
+    value: str
+    within: str
+
+
+def average_effects(metrics: Mapping[str, Any]) -> dict[str, ArmEffect]:
+    """Return what each arm does on average, or that too few decisions tell it, by arm; {} without decisions.
+
+    >>> call = {"value": 2.0, "low": 1.0, "high": 3.0, "n": 90}
+    >>> mail = {"value": None, "low": None, "high": None, "n": 4}
+    >>> found = average_effects({"uplift": {"average_effects": {"call": call, "mail": mail}}})
+    >>> found["call"], found["mail"].value
+    (ArmEffect(value='2.00', within='1.00 to 3.00'), 'too few decisions: 4')
+    """
+    found = metrics["uplift"]["average_effects"] if "uplift" in metrics else {}
+    return {arm: ArmEffect(_effect(each), interval(each)) for arm, each in found.items()}
+
+
+def _effect(estimate: Mapping[str, Any]) -> str:
+    if estimate["value"] is None:
+        return f"too few decisions: {number(estimate['n'])}"
+    return money(estimate["value"])
 
 
 def opening(metrics: Mapping[str, Any], pilot: str, horizon_days: int) -> tuple[str, str]:

@@ -20,7 +20,16 @@ from .cautions import cautions
 from .churn import ChurnPage, unit_of
 from .features import feature_panel
 from .figures import Bar, Whisker, calibration, dot_and_whisker, stacked_bars
-from .findings import PER, PolicyRow, churn_baselines, opening, policy_rows, total_sentence
+from .findings import (
+    EFFECT_OF_WHOM,
+    PER,
+    PolicyRow,
+    average_effects,
+    churn_baselines,
+    opening,
+    policy_rows,
+    total_sentence,
+)
 from .judged import Table
 from .kpis import KpiPage
 from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
@@ -108,6 +117,8 @@ def render_page(run: FinishedRun) -> str:
         churn_baselines=churn_baselines(run.metrics["churn"]),
         per=PER,
         tallies=tallies,
+        effects=average_effects(run.metrics),
+        effect_of_whom=EFFECT_OF_WHOM,
         reasons=reason_parts(tallies),
         limits=limit_rows(run.account),
         plan_worth=plan_sentence(run.account),

@@ -16,6 +16,8 @@ from .formats import NOTHING, money, number, percent, words
 from .terminal import heading, new_table
 
 TOP = 8  # drivers shown
+_HEADS_OF_GAIN = 2  # baseline and cost come before the features
+_SEEN = 0.005  # money that is not shown as 0.00
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def receipt_parts(receipt: Receipt, risk: RiskDrivers, drivers: Drivers | None, 
         columns = {"adds, log-odds": _log_odds, "odds, times": _times}
         parts.append(_contributions(risk.table, 1, columns, "churn risk", meanings))
     if drivers is not None:
+        alike = alike_for_all(drivers)
         parts.append(heading(f"What the gain of {drivers.arm} is made of"))
-        parts.append(_contributions(drivers.table, 2, {"adds, money": money}, "gain", meanings))
+        parts.append(Text(alike) if alike else _contributions(drivers.table, _HEADS_OF_GAIN, {"adds, money": money},
+                                                              "gain", meanings))  # fmt: skip
     again = f"Deciding again with the same bundle gives the same {number(receipt.replayed)} rows."
     return [*parts, heading("Replay"), Text(again), *(Text(f"{name:<12} {value}") for name, value in hashes.items())]
 
@@ -141,6 +145,18 @@ def risk_of(assigned: Assigned, risk: RiskDrivers) -> str:
     return (
         f"{told} {top['feature']} ({_value(top['value'])}) counts most: "
         f"it multiplies the odds of leaving by {_times(top['contribution'])}, against the average row learned from."
+    )
+
+
+def alike_for_all(drivers: Drivers) -> str:
+    """Return a gain in one sentence where no feature has a say in it, all of them together; nothing where one has."""
+    added = drivers.table["contribution"]
+    if added.iloc[_HEADS_OF_GAIN:].abs().sum() >= _SEEN:
+        return ""
+    effect, cost = (float(each) for each in added.iloc[:_HEADS_OF_GAIN])
+    return (
+        f"No feature is known to change what {drivers.arm} does: its effect is {money(effect)}, "
+        f"and after the cost of {money(-cost)} the gain is {money(float(added.sum()))}."
     )
 
 

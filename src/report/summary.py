@@ -14,7 +14,7 @@ from rich.text import Text
 from ..contracts.params import Params
 from .assigned import ArmTally, reasons_in
 from .cautions import cautions
-from .findings import ChurnBaseline, churn_baselines, opening, policy_rows
+from .findings import EFFECT_OF_WHOM, ArmEffect, ChurnBaseline, average_effects, churn_baselines, opening, policy_rows
 from .formats import interval, money, number, percent, with_interval, words
 from .rules import exploration_sentence, limit_rows, plan_sentence, rule_rows
 from .terminal import heading, new_table, show
@@ -71,6 +71,7 @@ def _parts(summary: Summary) -> list[RenderableType]:
         ]
     parts += [Text(each) for each in opening(summary.metrics, summary.pilot, clock.horizon_days) if each]
     parts += [heading("Gate"), *(Text(each) for each in sentences(summary.verdict, summary.against))]
+    parts += _effects(average_effects(summary.metrics))
     parts += [heading("Assignments"), _arms(summary.tallies), _reasons(summary.tallies)]
     parts += [Text(summary.total)] if summary.total else []
     parts += [*_rules(summary.account)]
@@ -121,6 +122,15 @@ def _policies(uplift: Mapping[str, Any], params: Params) -> list[RenderableType]
             notes.append(f"* on the {fresh} of the {all_} decisions that it has not learned from, its lead too; all "
                          "others on all.")  # fmt: skip
     return [table, *map(Text, notes)]
+
+
+def _effects(effects: Mapping[str, ArmEffect]) -> list[RenderableType]:
+    if not effects:
+        return []
+    table = new_table("arm", "average effect", "95 % interval", names=list(effects))
+    for arm, effect in effects.items():
+        table.add_row(Text(arm), effect.value, effect.within)
+    return [heading("Average effect of each arm, money"), table, Text(EFFECT_OF_WHOM)]
 
 
 def _arms(tallies: Sequence[ArmTally]) -> Table:

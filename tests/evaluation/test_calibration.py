@@ -1,6 +1,7 @@
 """Calibration: six rows by hand, independent solvers, known distortions."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from rapport.evaluation.calibration import (
     recalibration,
     wilson_interval,
 )
+from rapport.evaluation.estimate import clustered_mean
 
 LABEL = np.array([0, 0, 1, 0, 1, 1])
 PROBABILITY = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8])
@@ -41,6 +43,16 @@ def test_log_loss_and_brier_by_hand():
     assert result.se == pytest.approx(losses.std(ddof=1) / np.sqrt(6))
     # 0.01 + 0.04 + 0.49 + 0.36 + 0.09 + 0.04 = 1.03
     assert brier(LABEL, PROBABILITY, SIX).value == pytest.approx(1.03 / 6)
+
+
+def test_no_interval_of_a_loss_goes_below_nothing():
+    """One of thirty left unforeseen: the interval of a plain mean would begin below 0."""
+    label, risk = np.arange(30) == 0, np.full(30, 0.02)
+    for loss, each in ((log_loss, -np.log(np.where(label, 0.02, 0.98))), (brier, (risk - label) ** 2)):
+        found, plain = loss(label, risk, np.arange(30)), clustered_mean(each, np.arange(30))
+        assert plain.low < 0
+        assert found == replace(plain, low=0.0)
+    assert log_loss(LABEL, PROBABILITY, SIX).low > 0
 
 
 def test_base_rate_log_loss_is_the_entropy_of_the_share():

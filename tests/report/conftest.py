@@ -47,9 +47,18 @@ def uplift() -> dict[str, Any]:
             "random": policy(None, None, 0.6, 7.0),
         },
         "gain_per_treated": estimate(3.0, 1.25),
+        "average_effects": {"call": estimate(16.5, 2.25), "mail": {**estimate(None), "n": 4}},
         "gains": {"slope": estimate(0.9)},
         "arms": {"none": {"decisions": 60, "known": True}, "call": {"decisions": 40, "known": True}},
-        "propensity": {"logged": 100, "estimated": 0, "least": 0.4, "without_overlap": 0, "log_loss": estimate(0.6)},
+        "propensity": {
+            "logged": 100,
+            "estimated": 0,
+            "least": 0.4,
+            "without_overlap": 0,
+            "log_loss": estimate(None),
+            "log_loss_of_shares": estimate(None),
+            "ahead_of_shares": estimate(None),
+        },
     }
 
 

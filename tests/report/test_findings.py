@@ -88,13 +88,39 @@ def test_policy_rows_name_ours_after_the_params(uplift):
 def test_cautions_speak_only_when_something_stands_out(metrics):
     assert cautions(metrics) == []
     metrics["churn"]["calibration_slope"] = {"value": 0.5, "low": 0.4, "high": 0.6}
-    metrics["uplift"]["propensity"]["estimated"] = 30
+    metrics["uplift"]["propensity"] |= guessed(0.2, 0.3)
     metrics["uplift"]["policies"]["rapport"]["overlap"]["effective_rows"] = 3.0
     found = cautions(metrics)
     assert len(found) == 3
     assert "slope is 0.50" in found[0]
     assert "30 of 100 propensities" in found[1]
     assert "worth 3 of its 100 decisions" in found[2]
+
+
+def guessed(low, high):
+    """Return what metrics.json says of 30 estimated propensities that are so far ahead of the arms' shares."""
+    ahead = {"value": None if low is None else (low + high) / 2, "low": low, "high": high}
+    return {
+        "estimated": 30,
+        "log_loss": {"value": 0.5},
+        "log_loss_of_shares": {"value": 0.75},
+        "ahead_of_shares": ahead,
+    }
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.2, 0.3, "better than"), (-0.3, -0.2, "worse than"), (-0.1, 0.6, "not shown to be better than"),
+     (None, None, "not shown to be better than")],
+)  # fmt: skip
+def test_estimated_propensities_are_held_against_the_shares_of_the_arms(metrics, low, high, verdict):
+    metrics["uplift"]["propensity"] |= guessed(low, high)
+    (told,) = cautions(metrics)
+    by = "–" if low is None else f"{(low + high) / 2:.4f} ({low:.4f} to {high:.4f})"
+    assert told.endswith(
+        f"As a guess of who got which arm, the estimated propensities are {verdict} the arms' shares alone: log-loss "
+        f"0.5000 against 0.7500, ahead by {by}."
+    )
 
 
 @pytest.mark.parametrize(("low", "high", "how"), [(0.4, 0.95, "more"), (1.1, 1.6, "less")])

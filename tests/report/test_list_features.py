@@ -64,6 +64,23 @@ def test_no_line_is_wider_than_the_terminal(project, monkeypatch, capsys, width)
     assert all(feature.name[:8] in letters for feature in CATALOGUE)
 
 
+LONG = Feature("acceptance_training_days_since", "days since a training was accepted", "events per day",
+               "purchase, login", 365, "missing")  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "lines"), [(120, 1), (100, 2)])
+def test_nothing_but_a_meaning_is_ever_broken(project, monkeypatch, capsys, width, lines):
+    """Where too little is left for meanings beside whole columns, each feature has two lines of its own."""
+    write_json(FEATURES / "features.json", [each.as_dict() for each in (*CATALOGUE, LONG)])
+    monkeypatch.setenv("COLUMNS", str(width))
+    list_features()
+    told = capsys.readouterr().out.splitlines()
+    parts = (LONG.name, LONG.unit, "365 days", LONG.source, "missing")
+    (first,) = (at for at, line in enumerate(told) if LONG.name in line)
+    assert all(part in "\n".join(told[first : first + lines]) for part in parts)
+    assert ("absent is" in told[0]) == (lines == 1)
+
+
 def test_a_stage_that_has_not_run_is_named_with_the_remedy(project):
     assert declared() == CATALOGUE
     (FEATURES / "features.json").unlink()

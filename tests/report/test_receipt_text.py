@@ -121,6 +121,20 @@ def test_nothing_in_the_data_is_taken_for_markup_and_drivers_end_in_their_sum() 
     assert ["churn", "risk", "-1.00", "0.368"] in rows
 
 
+@pytest.mark.parametrize(("adds", "alike"), [(0.0, True), (0.001, True), (-0.2, False)])
+def test_a_gain_that_no_feature_changes_is_told_in_a_sentence(adds: float, alike: bool) -> None:
+    drivers = Drivers("call", pd.DataFrame({
+        "feature": ["baseline", "cost", "seats", "plan"], "value": [None, None, 3.0, "a"],
+        "contribution": [12.0, -10.0, adds, 0.0],
+    }))  # fmt: skip
+    text = printed(receipt_parts(made(told(CALM), people(1), "best_gain"), risk("constant"), drivers, {}, {}))
+    sentence = (
+        "No feature is known to change what call does: its effect is 12.00, and after the cost of 10.00 the gain is "
+    )
+    assert (sentence in text) == alike
+    assert ("adds, money" in text) != alike
+
+
 def test_a_past_decision_is_told_with_what_people_made_of_it() -> None:
     assigned = Assigned.of(decide(told(CALM), people(1, effect_mail=np.nan)).iloc[0])
     text = printed(past_parts(assigned, Outcome("overridden", "mail", "asked for it")))

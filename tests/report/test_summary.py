@@ -46,6 +46,9 @@ def test_it_tells_the_run(summary):
         "rapport 12.00 11.00 to 13.00 50.0 % 6.00",
         "nobody 10.00 9.00 to 11.00 2.00 1.50 to 2.50 0.0 % 0.00",
         "random – – – – 60.0 % 7.00",
+        "Average effect of each arm, money",
+        "call 16.50 14.25 to 18.75",
+        "mail too few decisions: 4 –",
         "call 2 33.3 % 20.00 2.00",
         "interventions.arms.call.where forbids 3 pairs of stakeholder and arm, of 3 stakeholders",
         "decision.budget at most 25.00 23.00 1.25",
@@ -119,6 +122,7 @@ def test_without_decisions_it_tells_the_pilot(summary, metrics):
     assert "Version 7 is champion all the same." in by_hand
     assert not any("challenger" in line for line in by_hand)
     assert not any("nobody" in line for line in lines(without))
+    assert not any("verage effect" in line for line in lines(without))
 
 
 def test_it_is_plain_when_not_a_terminal(summary):
