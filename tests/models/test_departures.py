@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from rapport.contracts.params import Learner
+from rapport.models import departures
 from rapport.models.base import Study, fit_base
 from rapport.models.basis import Basis
 from rapport.models.boosting import Training, binned, boosters_from_text, joined
-from rapport.models.departures import Departures, Found, fit_departures
+from rapport.models.departures import Departures, Found, _steadier, fit_departures
 from rapport.models.lines import rowwise, widened
 from rapport.models.links import Link
 
@@ -126,3 +127,28 @@ def test_products_by_row_do_not_depend_on_the_batch() -> None:
     whole = rowwise(left, right)
     np.testing.assert_allclose(whole, left @ right, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(np.vstack([rowwise(left[[row]], right) for row in range(0, 700, 9)]), whole[::9])
+
+
+@pytest.mark.parametrize(
+    ("folds", "steadier"),
+    [
+        ([[1, 1, -1, -1], [1, -1, 1, -1]], 2.0),  # variances 1 and 1, of the average ½
+        ([[3, 3, -3, -3], [1, 1, -1, -1]], 1.25),  # variances 9 and 1, of the average 4
+        ([[1, 1, -1, -1], [1, 1, -1, -1]], 1.0),
+        ([[0, 0, 0, 0], [0, 0, 0, 0]], 1.0),
+    ],
+)
+def test_the_average_of_folds_that_differ_weighs_more_by_hand(monkeypatch, folds, steadier) -> None:
+    monkeypatch.setattr(departures, "_tree_scores", lambda boosters, *_: np.array(boosters, dtype=float)[:, None])
+    made, _ = study(0.0)
+    assert _steadier(made, folds, (1,), 1) == pytest.approx(steadier)
+
+
+def test_trees_of_all_folds_weigh_more_than_those_of_one(monkeypatch) -> None:
+    """Three folds' trees agree in part: their average has less variance than one, but not a third of it."""
+    made, _ = study(1.0)
+    narrow, flat = Basis.fit(made.X, [0], ()), np.zeros(ROWS)  # lines miss the varying effect, trees do not
+    found = fit_departures(made, flat, narrow, TRAINING).departures.weights[0]
+    monkeypatch.setattr(departures, "_steadier", lambda *_: 1.0)
+    alone = fit_departures(made, flat, narrow, TRAINING).departures.weights[0]
+    assert 1.02 < found / alone < 3.0
