@@ -165,13 +165,14 @@ def treated(trial: Trial) -> float:
 def test_where_arms_do_nothing_hardly_anybody_is_treated_and_else_most_are() -> None:
     """Trials of 4,000 customers and five arms.
 
-    More than 5 % are treated in about one null trial of twelve: in 9 of 120 other draws, in three of these everybody.
-    So two of five would be over in about 5 of 100 redraws of this test, and the median almost never.
+    More than 5 % are treated in about one null trial of thirteen: in 9 of 120 draws, these five among them, in three of
+    the nine everybody; anybody at all in 13. So two of five are over in about 5 of 100 redraws of this test, and the
+    median is above nothing in 1.
     """
     null = [treated(Trial(4000, seed, null=True)) for seed in range(5)]
     assert sum(share > 0.05 for share in null) <= 1
     assert np.median(null) == 0.0
-    # By the truth an arm pays for 94 % of them; in eight draws it was found to for 58 to 93 %.
+    # By the truth an arm pays for 94 % of them; in eight draws it was found to for 58 to 96 %.
     assert np.mean([treated(Trial(4000, seed)) for seed in range(3)]) > 0.6
 
 
