@@ -18,7 +18,7 @@ def average_effects(held: Held, iteration: IntArray, names: Sequence[str]) -> di
     who may receive the arm today, where it and the control could both have been chosen. Iterations weigh by the
     precision that their propensities give these differences, so that one which explored little does not drown a pilot;
     the standard error is clustered. Iterations with fewer than LEAST_DECISIONS of the arm or of the control count only
-    where none has more, as one. Undefined where all have fewer together; n is then the number of the arm's decisions.
+    where none has more, as one. Undefined where all have fewer together; n is then the lesser number.
 
     Args:
         held: n out-of-fold decisions.
@@ -37,8 +37,8 @@ def _average(held: Held, gained: FloatArray, iteration: IntArray, arm: int) -> E
     if log.supported is not None:
         rows = rows & log.supported[:, arm] & log.supported[:, 0]
     treated, controls = rows & (log.arm == arm), rows & (log.arm == 0)
-    if min(treated.sum(), controls.sum()) < LEAST_DECISIONS:
-        return Estimate.undefined(int(treated.sum()))
+    if (fewest := int(min(treated.sum(), controls.sum()))) < LEAST_DECISIONS:
+        return Estimate.undefined(fewest)
     _, at = np.unique(iteration, return_inverse=True)
     told = np.minimum(np.bincount(at, treated), np.bincount(at, controls)) >= LEAST_DECISIONS
     rows, at = (rows & told[at], at) if told.any() else (rows, np.zeros_like(at))

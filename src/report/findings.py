@@ -125,7 +125,7 @@ def average_effects(metrics: Mapping[str, Any]) -> dict[str, ArmEffect]:
     >>> mail = {"value": None, "low": None, "high": None, "n": 4}
     >>> found = average_effects({"uplift": {"average_effects": {"call": call, "mail": mail}}})
     >>> found["call"], found["mail"].value
-    (ArmEffect(value='2.00', within='1.00 to 3.00'), 'too few decisions: 4')
+    (ArmEffect(value='2.00', within='1.00 to 3.00'), 'too few decisions of it or of the control: 4')
     """
     found = metrics["uplift"]["average_effects"] if "uplift" in metrics else {}
     return {arm: ArmEffect(_effect(each), interval(each)) for arm, each in found.items()}
@@ -133,7 +133,7 @@ def average_effects(metrics: Mapping[str, Any]) -> dict[str, ArmEffect]:
 
 def _effect(estimate: Mapping[str, Any]) -> str:
     if estimate["value"] is None:
-        return f"too few decisions: {number(estimate['n'])}"
+        return f"too few decisions of it or of the control: {number(estimate['n'])}"
     return money(estimate["value"])
 
 

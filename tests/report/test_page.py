@@ -79,7 +79,7 @@ def test_the_page_tells_the_run(finished):
         "12.00 11.00 to 13.00 50.0 % 6.00",  # our policy
         "11.75 10.75 to 12.75 0.25 -0.25 to 0.75 100.0 % 9.00",  # best single arm
         "call phone 2 33.3 % 20.00 2.00 16.50 14.25 to 18.75",
-        "mail post 1 16.7 % 3.00 – too few decisions: 4 –",
+        "mail post 1 16.7 % 3.00 – too few decisions of it or of the control: 4 –",
         "interventions.arms.call.where not open to this stakeholder 3 2 3",
         "decision.budget at most 25.00 23.00 1.25",
         "interventions.arms.call.quota at least 1 2",

@@ -48,7 +48,7 @@ def test_it_tells_the_run(summary):
         "random – – – – 60.0 % 7.00",
         "Average effect of each arm, money",
         "call 16.50 14.25 to 18.75",
-        "mail too few decisions: 4 –",
+        "mail too few decisions of it or of the control: 4 –",
         "call 2 33.3 % 20.00 2.00",
         "interventions.arms.call.where forbids 3 pairs of stakeholder and arm, of 3 stakeholders",
         "decision.budget at most 25.00 23.00 1.25",
