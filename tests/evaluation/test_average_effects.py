@@ -58,6 +58,9 @@ def test_two_iterations_by_hand() -> None:
     found = average_effects(held, later.astype(np.int64), NAMES)
     assert found["call"].value == pytest.approx((15 * 4 + 15 * 7) / 30)
     assert found["call"].n == 180
+    gained = np.select([arm == 1, arm == 0], [held.log.value, -held.log.value]) / held.log.propensity
+    told = np.where(later, 0.75, 1.5) * (gained - 5.5)  # weights of mean 1
+    assert found["call"].se == pytest.approx(told.std(ddof=1) / np.sqrt(180))
     assert one_iteration(held)["call"].value == pytest.approx((60 * 4 + 120 * 7) / 180)
     assert list(found) == ["call", "mail"]
 
@@ -89,6 +92,9 @@ def test_it_is_the_effect_on_those_who_may_receive_the_arm_and_could_have() -> N
     assert found.se < 0.25
     everyone = replace(narrow, log=replace(narrow.log, supported=None), eligible=np.ones_like(narrow.eligible))
     assert one_iteration(everyone)["call"].low > 6.0
+    supported[:500, 0] = narrow.log.arm[:500] == 0  # where nobody could have been left alone there is no telling
+    treated = replace(narrow, log=replace(narrow.log, supported=supported[keep]))
+    assert one_iteration(treated)["call"].n == 500 + (narrow.log.arm[:500] == 0).sum()
 
 
 def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
@@ -101,10 +107,11 @@ def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
 
 def test_an_iteration_of_too_few_counts_only_where_none_has_more() -> None:
     held = drawn(400, 4, 1.0)
-    late = np.zeros(400, dtype=np.int64)
-    late[np.flatnonzero(held.log.arm == 1)[-(LEAST_DECISIONS - 1) :]] = 1
-    early = average_effects(held, late, NAMES)["call"]
-    assert early.n == (late == 0).sum()
+    for few in (0, 1):
+        late = np.zeros(400, dtype=np.int64)
+        late[np.flatnonzero(held.log.arm == few)[-(LEAST_DECISIONS - 1) :]] = 1
+        late[np.flatnonzero(held.log.arm == 1 - few)[-2 * LEAST_DECISIONS :]] = 1
+        assert average_effects(held, late, NAMES)["call"].n == (late == 0).sum()
     each = np.arange(400) // 40  # about thirteen of each arm in each
     assert average_effects(held, each, NAMES)["call"] == one_iteration(held)["call"]
 

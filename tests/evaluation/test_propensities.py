@@ -36,6 +36,7 @@ def test_where_all_were_logged_there_is_nothing_to_explain() -> None:
     found = propensity_scorecard(made)
     assert (found["logged"], found["estimated"], found["log_loss"]["value"]) == (4, 0, None)
     assert found["log_loss_of_shares"] == found["ahead_of_shares"] == found["log_loss"]
+    assert found["log_loss"]["n"] == 0
     estimated = propensity_scorecard(replace(made, propensity_logged=np.zeros(4, dtype=bool)))
     assert estimated["log_loss"]["value"] == estimated["log_loss_of_shares"]["value"] == pytest.approx(np.log(2))
 
