@@ -1,11 +1,13 @@
 """The interval of a clustered mean: Student's t by the clusters that carry the variance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from rapport.evaluation.calibration import recalibration
-from rapport.evaluation.estimate import clustered_mean, degrees_of_freedom
+from rapport.evaluation.estimate import clustered_mean, degrees_of_freedom, nonnegative_mean
 from rapport.evaluation.log import LoggedDecisions
 from rapport.evaluation.policy_value import doubly_robust
 
@@ -67,3 +69,13 @@ def test_value_and_slope_have_the_same_interval():
 def test_rows_alike_leave_nothing_open():
     found = clustered_mean(np.ones(4), np.arange(4))
     assert (found.low, found.high, degrees_of_freedom(np.ones(4), np.arange(4))) == (1.0, 1.0, 3.0)
+
+
+def test_a_mean_that_cannot_be_negative_is_covered_from_nothing_upwards():
+    rows = np.array([0.0, 0.0, 3.0])
+    plain, found = clustered_mean(rows, np.arange(3)), nonnegative_mean(rows, np.arange(3))
+    assert plain.low < 0
+    assert found == replace(plain, low=0.0)
+    apart = rows + 10
+    assert nonnegative_mean(apart, np.arange(3)) == clustered_mean(apart, np.arange(3))
+    assert nonnegative_mean(rows, np.zeros(3, dtype=int)).low is None
