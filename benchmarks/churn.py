@@ -2,7 +2,8 @@
 
     python benchmarks/churn.py sources --datasets FOLDER [NAME …]   public sources; FOLDER holds a folder for each
     python benchmarks/churn.py worlds --seeds 1 2 3 4               the simulated company today, default size
-    python benchmarks/churn.py trials --seeds 1 2 3 4               worlds whose truth is a function of the features
+    python benchmarks/churn.py trials --worlds null --seeds 1 2     trials of benchmarks/uplift.py, the truth a function
+                                                                    of the features
 
 `--search 12` tries twelve sizes of trees in every fit of the first two and compares with none.
 
@@ -20,6 +21,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from churn_project import project, project_rows
+from uplift import PARTNER_ROWS, ROWS, WORLDS, log_of
 
 from rapport import configure, featurize, ingest
 from rapport.contracts.params import Learner, Params, Search
@@ -27,15 +29,16 @@ from rapport.evaluation.calibration import expected_calibration_error, recalibra
 from rapport.evaluation.ranking import auc, auc_difference
 from rapport.models.boosting import Training
 from rapport.models.churn_baselines import BASELINES, baseline_columns
-from rapport.models.churn_rows import ChurnRows, held_out_parts
+from rapport.models.churn_rows import ChurnRows, held_out_parts, inverse_weights
 from rapport.models.churn_training import fit_risk, train_churn
 from rapport.models.linear_risk import fit_linear_risk
+from rapport.models.propensity import with_estimated_propensities
 from rapport.models.search import search_learner
 from rapport.sources.adapters import DATASETS
 from rapport.sources.simulated import simulated_world
 from rapport.store.project import load_params, overlay_params
 from rapport.worlds.belief import belief
-from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
+from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, TrialData, draw_trial
 from rapport.worlds.truth import TruthTerms, truth
 from rapport.worlds.world import World, initial_tables
 
@@ -43,6 +46,8 @@ DEFAULT_LIGHTGBM = "default LightGBM"
 WITHOUT_SEARCH = "ours without search"
 BEST_READER = "the best reader of the records"
 WITHOUT_OTHER_ARMS = "ours from the control's rows"
+WITHOUT_WEIGHTS = "ours without weights"
+TRIALS = [world for world in WORLDS if world != "shoppers"]  # of shoppers nobody leaves
 
 
 def held_out(params: Params, trials: int) -> tuple[pd.DataFrame, str]:
@@ -171,28 +176,48 @@ def against_truth(table: pd.DataFrame) -> float:
     return float((means["churn_risk"] - means["the truth"]).abs().mean())
 
 
-def trial_worlds(seeds: list[int], rows: int, later_rows: int) -> None:
-    """Print the table of trials: judged on the control's rows of the wave after the last; the rivals learn from the
-    control's rows alone."""
+def trial_worlds(names: list[str], seeds: list[int], rows: int, later_rows: int) -> None:
+    """Print the table of trials: judged on everybody of the wave after the last, whose outcomes under the control are
+    drawn by the truth."""
     rivals = ["the truth", WITHOUT_OTHER_ARMS, "logistic_regression", DEFAULT_LIGHTGBM]
-    heading(["seed", "rows", "left", "error against the truth"], rivals)
-    for seed in seeds:
-        data, later = draw_trial(Trial(rows, seed)), draw_trial(Trial(later_rows, seed, later=True))
-        training, new = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), later.arm == 0
-        left, ids = (data.retained == 0).astype(float), pd.Series(np.arange(rows)).astype("str")
-        all_arms = ChurnRows(data.X, (), {90: left}, data.money, ids, pd.Series(data.wave), 90, ids, data.arm)
-        model, control = fit_risk(all_arms, training), all_arms.where(all_arms.control)
-        table = pd.DataFrame({
-            "stakeholder_id": np.arange(new.sum()).astype(str),
-            "churned": later.retained[new] == 0,
-            "churn_risk": model.predict(later.X[new], 1),
-            "the truth": later.churn[new, 0],
-            WITHOUT_OTHER_ARMS: fit_risk(control, training).predict(later.X[new], 1),
-            "logistic_regression": fit_linear_risk(control.X, control.lost[90], training).log_odds(later.X[new]),
-            DEFAULT_LIGHTGBM: default_lightgbm(control, later.X[new], training),
-        })  # fmt: skip
-        first = [str(seed), f"{len(table):,}", f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"]
-        print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+    first = ["world", "seed", "left", "error against the truth", f"calibration error, {WITHOUT_WEIGHTS}"]
+    heading(first, rivals)
+    for name in names:
+        for seed in seeds:
+            decisions = PARTNER_ROWS if name == "partners" else rows
+            data = draw_trial(Trial(decisions, seed, **WORLDS[name]))  # type: ignore[arg-type]
+            later = draw_trial(Trial(later_rows, seed, later=True, **WORLDS[name]))  # type: ignore[arg-type]
+            table = trial_table(data, later, Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES))
+            before = expected_calibration_error(table["churned"].to_numpy(), table[WITHOUT_WEIGHTS].to_numpy())
+            left, error = f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"
+            first = [name, str(seed), left, error, f"{before:.4f}"]
+            print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
+
+
+def trial_table(data: TrialData, later: TrialData, training: Training) -> pd.DataFrame:
+    """Return the risk of everybody in the later wave beside rivals, which learn from the control's rows alone."""
+    rows = trial_rows(data, training)
+    even, control = replace(rows, weight=np.ones(len(rows.weight))), rows.where(rows.control)
+    risk, truth = fit_risk(rows, training).predict(later.X, 1), later.churn[:, 0]
+    alike = np.ptp(rows.weight) == 0
+    return pd.DataFrame({
+        "stakeholder_id": np.arange(len(truth)).astype(str),
+        "churned": np.random.default_rng([training.seed, len(truth)]).random(len(truth)) < truth,
+        "churn_risk": risk,
+        "the truth": truth,
+        WITHOUT_WEIGHTS: risk if alike else fit_risk(even, training).predict(later.X, 1),
+        WITHOUT_OTHER_ARMS: fit_risk(control, training).predict(later.X, 1),
+        "logistic_regression": fit_linear_risk(control.X, control.lost[90], training).log_odds(later.X),
+        DEFAULT_LIGHTGBM: default_lightgbm(control, later.X, training),
+    })  # fmt: skip
+
+
+def trial_rows(data: TrialData, training: Training) -> ChurnRows:
+    """Return a trial's decisions as snapshots; propensities that were not recorded are estimated."""
+    logged = with_estimated_propensities(log_of(data), training)
+    weight = inverse_weights(np.where(data.arm == 0, logged.propensity, np.nan), pd.Series(data.wave))
+    left = {90: (data.retained == 0).astype(float)}
+    return ChurnRows(data.X, (), left, data.money, logged.ids, pd.Series(data.wave), 90, logged.ids, data.arm, weight)
 
 
 def main() -> None:
@@ -209,8 +234,9 @@ def main() -> None:
         each.add_argument("--search", type=int, default=0, help="trials of a search for the size of trees")
     company.add_argument("--stakeholders", type=int, default=20_000, help="ever in the company")
     company.add_argument("--futures", type=int, default=10, help="outcomes drawn for each of those who are there today")
-    trial.add_argument("--rows", type=int, default=40_000, help="decisions, a sixth of them under the control")
-    trial.add_argument("--later-rows", type=int, default=600_000, help="decisions of the wave to judge on, likewise")
+    trial.add_argument("--worlds", nargs="+", default=TRIALS, choices=TRIALS)
+    trial.add_argument("--rows", type=int, default=ROWS, help=f"decisions; of partners {PARTNER_ROWS:,}")
+    trial.add_argument("--later-rows", type=int, default=100_000, help="people of the wave to judge on")
     given = parser.parse_args()
     if getattr(given, "futures", 1) < 1:
         parser.error("--futures: at least 1")
@@ -219,7 +245,7 @@ def main() -> None:
     elif given.what == "worlds":
         worlds(given.seeds, given.stakeholders, given.futures, given.search)
     else:
-        trial_worlds(given.seeds, given.rows, given.later_rows)
+        trial_worlds(given.worlds, given.seeds, given.rows, given.later_rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from rapport.contracts.params import Params
 from rapport.models.boosting import Training
-from rapport.models.churn_rows import ChurnRows, churn_rows, decided_arms
+from rapport.models.churn_rows import ChurnRows, churn_rows, control_weights, decided_arms
 from rapport.models.encoding import Encoding
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +39,7 @@ def project_rows(params: Params) -> tuple[ChurnRows, Training, Encoding]:
     features = [(each["name"], each["unit"]) for each in json.loads(Path("data/features/features.json").read_text())]
     encoding = Encoding.fit(snapshots, features, params.features.max_categories)
     training = Training(params.learner.of_churn, params.seed, params.threads, tuple(encoding.category_indexes))
-    arm = decided_arms(snapshots, pd.read_parquet("data/features/decisions.parquet"), params.interventions.names)
-    rows = churn_rows(snapshots, arm, encoding, params.clock.model_copy(update={"curve_days": ()}))
+    decisions, arms = pd.read_parquet("data/features/decisions.parquet"), params.interventions.names
+    arm, weight = decided_arms(snapshots, decisions, arms), control_weights(snapshots, decisions, arms[0])
+    rows = churn_rows(snapshots, arm, weight, encoding, params.clock.model_copy(update={"curve_days": ()}))
     return rows, training, encoding

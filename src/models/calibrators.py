@@ -1,10 +1,10 @@
 """From the log-odds of trees and regression to a probability: how far to trust which, and how to calibrate the blend.
 
-Three ways are tried. None: the mean of both as it is. Platt: a logistic regression on both with weights of 0 or more
-(stacking, Wolpert 1992, "Stacked generalization"; Platt 1999), p = 1 / (1 + exp(−(a·trees + b·linear + c))).
-Isotonic: the increasing step function of Platt's log-odds, made continuous (Zadrozny & Elkan 2002, KDD). Each is fitted
-on earlier rows and judged by its log-loss on later ones; Platt stands unless another is better there by more than a
-standard error of the difference. What is chosen is fitted again to all rows.
+Three ways are tried. None: the mean of both as it is, where all rows weigh alike. Platt: a logistic regression on both
+with weights of 0 or more (stacking, Wolpert 1992, "Stacked generalization"; Platt 1999), p = 1 / (1 + exp(−(a·trees +
+b·linear + c))). Isotonic: the increasing step function of Platt's log-odds, made continuous (Zadrozny & Elkan 2002,
+KDD). Each is fitted on earlier rows and judged by its log-loss on later ones; Platt stands unless another is better
+there by more than a standard error of the difference. What is chosen is fitted again to all rows.
 """
 
 from collections.abc import Mapping
@@ -69,44 +69,49 @@ class Calibrator:
         return cls(document["kind"], (trees, linear), document["intercept"], steps)
 
 
-def choose_calibrator(odds: Floats, y: Floats, later: NDArray[np.bool_]) -> Calibrator:
+def choose_calibrator(odds: Floats, y: Floats, later: NDArray[np.bool_], weight: Floats) -> Calibrator:
     """Return the calibrator that predicts the later rows best when fitted to the others, fitted to all rows.
 
     Args:
         odds: out-of-fold log-odds of trees and regression, shape (n, 2).
         y: 0 or 1, both present, shape (n,).
         later: rows to judge by, shape (n,).
+        weight: how much each row counts, in fits and judgements alike, shape (n,).
     """
-    if min(_fewest(y[later]), _fewest(y[~later])) < LEAST_OF_EACH:
-        return _platt(odds, y)
-    kinds: tuple[Kind, ...] = ("platt", "none", "isotonic")
-    tried = kinds if _fewest(y[~later]) >= _LEAST_STEPS else kinds[:2]
-    loss = {kind: log_loss_of(_fit(kind, odds[~later], y[~later]).risk(odds[later]), y[later]) for kind in tried}
-    chosen, least = kinds[0], 0.0
+    if min(fewest(y[later]), fewest(y[~later])) < LEAST_OF_EACH:
+        return _platt(odds, y, weight)
+    tried: list[Kind] = ["platt"]
+    if np.ptp(weight) == 0:  # what is not fitted heeds no weights
+        tried.append("none")
+    if fewest(y[~later]) >= _LEAST_STEPS:
+        tried.append("isotonic")
+    fitted = {kind: _fit(kind, odds[~later], y[~later], weight[~later]) for kind in tried}
+    loss = {kind: weight[later] * log_loss_of(each.risk(odds[later]), y[later]) for kind, each in fitted.items()}
+    chosen, least = tried[0], 0.0
     for kind in tried[1:]:
         ahead = loss["platt"] - loss[kind]
         if ahead.mean() > max(ahead.std() / np.sqrt(len(ahead)), least):
             chosen, least = kind, float(ahead.mean())
-    return _fit(chosen, odds, y)
+    return _fit(chosen, odds, y, weight)
 
 
-def _fit(kind: Kind, odds: Floats, y: Floats) -> Calibrator:
+def _fit(kind: Kind, odds: Floats, y: Floats, weight: Floats) -> Calibrator:
     if kind == "none":
         return Calibrator("none", (0.5, 0.5), 0.0)
-    platt = _platt(odds, y)
+    platt = _platt(odds, y, weight)
     if kind == "platt" or platt.kind == "constant":
         return platt
-    return replace(platt, kind="isotonic", steps=_steps(platt.log_odds(odds), y))
+    return replace(platt, kind="isotonic", steps=_steps(platt.log_odds(odds), y, weight))
 
 
-def _platt(odds: Floats, y: Floats) -> Calibrator:
+def _platt(odds: Floats, y: Floats, weight: Floats) -> Calibrator:
     """Return the logistic regression on both log-odds, no weight below 0.
 
     A negative weight would turn a ranking round: that model is left out and the other fitted alone.
     """
     used = [0, 1]
     while used:
-        regression = LogisticRegression(C=1e6, max_iter=1000).fit(odds[:, used], y)
+        regression = LogisticRegression(C=1e6, max_iter=1000).fit(odds[:, used], y, sample_weight=weight)
         found = dict(zip(used, regression.coef_[0].tolist(), strict=True))
         worst = min(found, key=lambda at: found[at])
         if found[worst] > 0:
@@ -115,10 +120,11 @@ def _platt(odds: Floats, y: Floats) -> Calibrator:
     return Calibrator.constant(0.0)
 
 
-def _steps(blended: Floats, y: Floats) -> tuple[tuple[float, float], ...]:
+def _steps(blended: Floats, y: Floats, weight: Floats) -> tuple[tuple[float, float], ...]:
     """Return the corners of the isotonic function, held as far from 0 and 1 as one row in all of its class allows."""
     edge = 0.5 / (len(y) + 1.0)
-    found = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(blended, y)
+    function = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip")
+    found = function.fit(blended, y, sample_weight=weight)
     return tuple(zip(found.X_thresholds_.tolist(), found.y_thresholds_.tolist(), strict=True))
 
 
@@ -128,6 +134,6 @@ def log_loss_of(risk: Floats, y: Floats) -> Floats:
     return np.asarray(-np.where(y == 1.0, np.log(held), np.log1p(-held)))
 
 
-def _fewest(y: Floats) -> int:
+def fewest(y: Floats) -> int:
     """Return how many rows the rarer class has."""
     return int(min(y.sum(), len(y) - y.sum()))

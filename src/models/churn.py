@@ -3,7 +3,7 @@
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
 calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and which
 penalty of the regression. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the
-control's rows alone.
+control's rows alone, weighed so that they stand for everybody (models.churn_rows).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 
 from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, raw_scores
-from .calibrators import Calibrator, choose_calibrator, log_loss_of
+from .calibrators import Calibrator, choose_calibrator, fewest, log_loss_of
 from .control_trees import TaughtRows, of_rounds, stops_of
 from .linear_risk import LEAST_CATEGORY, PENALTIES, LinearRisk, log_odds_of
 
@@ -72,8 +72,24 @@ class ChurnModel:
         return cls(booster, linear, Calibrator.from_dict(document["calibrator"]))
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What was decided for each of n rows.
+
+    Attributes:
+        as_of: instant; calibrators are judged on the latest. Without it, or with one instant only, on some of the
+            stakeholders. Shape (n,).
+        arm: its index, the control 0; without it all rows are under the control. Shape (n,).
+        weight: how much a row of the control counts where something is chosen or calibrated; without it 1. Shape (n,).
+    """
+
+    as_of: pd.Series | None = None
+    arm: NDArray[np.int64] | None = None
+    weight: Floats | None = None
+
+
 def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series, training: Training,
-              as_of: pd.Series | None = None, arm: NDArray[np.int64] | None = None) -> ChurnModel:  # fmt: skip
+              decided: Decided = Decided()) -> ChurnModel:  # fmt: skip
     """Return a calibrated churn model; a constant one from too few rows of a class, or without out-of-fold skill.
 
     Args:
@@ -81,22 +97,21 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         churned: outcome, shape (n,).
         ids: stakeholder or household of each row; folds are by it.
         training: how trees are grown; `learner.folds` folds for blend and calibration.
-        as_of: instant of each row; calibrators are judged on the latest. Without it, or with one instant only, on some
-            of the stakeholders.
-        arm: index of each row's arm, shape (n,), the control 0; without it all rows are under the control.
+        decided: instants, arms and weights of the rows.
     """
-    arms = np.zeros(len(churned), dtype=np.int64) if arm is None else arm
+    arms = np.zeros(len(churned), dtype=np.int64) if decided.arm is None else decided.arm
+    weight = np.ones(len(churned)) if decided.weight is None else decided.weight
     y, control = churned.astype(np.float64), arms == 0
-    left, stayed = float(y[control].sum()), float((1 - y[control]).sum())
-    constant = ChurnModel.constant(float(logit((left + 0.5) / (left + stayed + 1.0))))
-    if min(left, stayed) < 2 * training.learner.folds:
+    constant = ChurnModel.constant(_base_log_odds(y[control], weight[control]))
+    if fewest(y[control]) < 2 * training.learner.folds:
         return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
     rows = TaughtRows.of(X, y, arms, training)
-    found = _out_of_fold(rows, fold, training)
+    found = _out_of_fold(rows, weight, fold, training)
     if found is None:
         return constant
-    calibrator = choose_calibrator(found.odds[control], y[control], _later(as_of, fold, control))
+    later = _later(decided.as_of, fold, control)
+    calibrator = choose_calibrator(found.odds[control], y[control], later, weight[control])
     by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
     if not (by_trees or by_linear):
         return constant
@@ -105,6 +120,12 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         (linear,), moved = rows.regressions(everyone, training, [found.penalty])
     trees = rows.trees(everyone, moved, of_rounds(training, found.rounds)) if by_trees else None
     return ChurnModel(trees, linear if by_linear else None, calibrator)
+
+
+def _base_log_odds(y: Floats, weight: Floats) -> float:
+    """Return the log-odds of leaving of all rows together, half a row of each class beside them."""
+    left, stayed = float((weight * y).sum()), float((weight * (1 - y)).sum())
+    return float(logit((left + 0.5) / (left + stayed + 1.0)))
 
 
 def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -129,9 +150,9 @@ class _OutOfFold:
     penalty: float
 
 
-def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) -> _OutOfFold | None:
-    """Return rounds and penalty of lowest log-loss; None where the control's rows that teach a fold are too few or of
-    one class."""
+def _out_of_fold(rows: TaughtRows, weight: Floats, fold: NDArray[np.int64], training: Training) -> _OutOfFold | None:
+    """Return rounds and penalty of lowest weighted log-loss; None where the control's rows that teach a fold are too
+    few or of one class."""
     control, stops, taught_by = rows.arm == 0, stops_of(training), []
     of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, PENALTIES))
     for k in range(training.learner.folds):
@@ -143,7 +164,7 @@ def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) 
         trees, of_trees[inside] = rows.staged(outside, moved, training, rows.X[inside])
         of_lines[inside] = log_odds_of(risks, rows.X[inside])
         taught_by.append(trees)
-    best_trees, best_line = (_best(tried[control], rows.y[control]) for tried in (of_trees, of_lines))
+    best_trees, best_line = (_best(tried[control], rows.y[control], weight[control]) for tried in (of_trees, of_lines))
     odds = np.column_stack([of_trees[:, best_trees], of_lines[:, best_line]])
     if rows.several_arms:  # those that predict have learned once more
         for k, trees in enumerate(taught_by):
@@ -153,6 +174,6 @@ def _out_of_fold(rows: TaughtRows, fold: NDArray[np.int64], training: Training) 
     return _OutOfFold(odds, stops[best_trees], PENALTIES[best_line])
 
 
-def _best(tried: Floats, y: Floats) -> int:
-    """Return the column of log-odds, shape (n, k), with the lowest log-loss."""
-    return int(log_loss_of(expit(tried), y[:, None]).mean(axis=0).argmin())
+def _best(tried: Floats, y: Floats, weight: Floats) -> int:
+    """Return the column of log-odds, shape (n, k), with the lowest weighted log-loss."""
+    return int((weight[:, None] * log_loss_of(expit(tried), y[:, None])).mean(axis=0).argmin())

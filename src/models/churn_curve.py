@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .boosting import Training
-from .churn import ChurnModel, fit_churn
+from .churn import ChurnModel, Decided, fit_churn
 
 ROUNDS_SHARE = 1 / 3  # of the learner's rounds: what is left to tell is little
 LEAVES = 7
@@ -69,7 +69,7 @@ def neighbours(days: Sequence[int], horizon: int) -> list[tuple[int, int]]:
 
 
 def fit_curve(X: NDArray[np.float32], lost: Mapping[int, NDArray[np.float64]], ids: pd.Series, training: Training,
-              horizon: int) -> ChurnCurve:  # fmt: skip
+              horizon: int, weight: Floats | None = None) -> ChurnCurve:  # fmt: skip
     """Return the curve; a step without enough rows of both kinds is a constant.
 
     Args:
@@ -78,12 +78,15 @@ def fit_curve(X: NDArray[np.float32], lost: Mapping[int, NDArray[np.float64]], i
         ids: stakeholder or household of each row.
         training: of the churn model; the steps' trees are smaller and fewer.
         horizon: days.
+        weight: how much each row counts where something is chosen or calibrated, shape (n,); without it 1.
     """
+    weight = np.ones(len(X)) if weight is None else weight
     learner = training.learner
     small = {"rounds": max(1, round(learner.rounds * ROUNDS_SHARE)), "leaves": min(LEAVES, learner.leaves)}
     settings = replace(training, learner=learner.model_copy(update=small))
     steps = {}
     for days, nearer in neighbours(list(lost), horizon):
         rows = np.isfinite(lost[days]) & (lost[nearer] == (1.0 if days < nearer else 0.0))
-        steps[days] = fit_churn(X[rows], lost[days][rows] == 1.0, ids[rows].reset_index(drop=True), settings)
+        some, decided = ids[rows].reset_index(drop=True), Decided(weight=weight[rows])
+        steps[days] = fit_churn(X[rows], lost[days][rows] == 1.0, some, settings, decided)
     return ChurnCurve(horizon, steps)

@@ -4,6 +4,10 @@ Risk is asked under the control: no intervention decided or received at the inst
 counts with the decided arm, whatever was delivered: who is gone declines. Interventions later in the horizon stay in,
 as business as usual: only those who have not left meet them, so leaving such rows out would select on the outcome. What
 is judged is predicted from earlier snapshots, whose outcomes were known by then, of other stakeholders.
+
+Whom a policy left alone is unlike those whom it did not. So rows of the control weigh by the inverse of the probability
+with which the control was decided for them: inverse probability of censoring weights (Robins & Rotnitzky 1992),
+stabilised (Robins, Hernán & Brumback 2000, Epidemiology 11:550) and truncated (Cole & Hernán 2008, AJE 168:656).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +25,8 @@ from .encoding import Encoding
 from .logged import Floats
 
 LEAST_LEARNT = 500  # rows under the control below which a time-forward fit falls back to rows of the same instants
+HEAVIEST = 5.0  # weight of a row, times the mean: a few whom a policy hardly ever left alone must not decide everything
+_DECIMALS = 9  # of weights: where all are alike they are 1 to the last bit
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class ChurnRows:
         horizon: days.
         cluster: stakeholders, or the households that hold them, by which folds go, shape (n,).
         arm: index of the arm decided at the instant, the control 0, shape (n,).
+        weight: of `control_weights`, shape (n,).
     """
 
     X: NDArray[np.float32]
@@ -46,6 +53,7 @@ class ChurnRows:
     horizon: int
     cluster: pd.Series
     arm: NDArray[np.int64]
+    weight: Floats
 
     @property
     def churned(self) -> NDArray[np.bool_]:
@@ -67,7 +75,7 @@ class ChurnRows:
         lost = {days: each[rows] for days, each in self.lost.items()}
         ids, as_of, cluster = (each[rows].reset_index(drop=True) for each in (self.ids, self.as_of, self.cluster))
         return ChurnRows(self.X[rows], self.names, lost, self.money[rows], ids, as_of, self.horizon, cluster,
-                         self.arm[rows])  # fmt: skip
+                         self.arm[rows], self.weight[rows])  # fmt: skip
 
     def over_by(self, instant: pd.Timestamp, days: int) -> NDArray[np.bool_]:
         """Return the rows whose outcome after so many days was known at an instant, shape (n,)."""
@@ -97,13 +105,45 @@ def decided_arms(snapshots: pd.DataFrame, decisions: pd.DataFrame, arms: Sequenc
     return np.where(under_control(snapshots), 0, code).astype(np.int64)
 
 
-def churn_rows(snapshots: pd.DataFrame, arm: NDArray[np.int64], encoding: Encoding, clock: Clock,
+def control_weights(snapshots: pd.DataFrame, decisions: pd.DataFrame, control: str) -> Floats:
+    """Return how much each snapshot counts where the risk under the control is chosen or calibrated, shape (n,).
+
+    Args:
+        snapshots: stakeholder_id, as_of, contacts.
+        decisions: the features stage's, with stakeholder_id, as_of, arm and propensity, NaN where it is unknown.
+        control: its name.
+
+    Returns:
+        `inverse_weights` of those for whom the control was decided at the instant; 1 of others: for them nobody chose.
+    """
+    keys = ["stakeholder_id", "as_of"]
+    decided = decisions[decisions["arm"] == control].drop_duplicates(keys, keep=False)
+    index = pd.MultiIndex.from_frame(decided[keys]).get_indexer(pd.MultiIndex.from_frame(snapshots[keys]))
+    propensity = np.append(decided["propensity"].to_numpy(dtype=np.float64), np.nan)[index]  # −1 takes the last
+    return inverse_weights(np.where(under_control(snapshots), propensity, np.nan), snapshots["as_of"])
+
+
+def inverse_weights(propensity: Floats, as_of: pd.Series) -> Floats:
+    """Return weights ∝ 1 / propensity of the control, at most `HEAVIEST`, their mean 1 at each instant; shape (n,).
+
+    Args:
+        propensity: with which the control was decided, NaN where it was not, or nobody knows: those weigh 1.
+        as_of: instant, shape (n,).
+    """
+    inverse, instant = pd.Series(1.0 / propensity), as_of.to_numpy()
+    held = (inverse / inverse.groupby(instant).transform("mean")).clip(upper=HEAVIEST)
+    weight = held / held.groupby(instant).transform("mean")
+    return weight.round(_DECIMALS).fillna(1.0).to_numpy(dtype=np.float64)
+
+
+def churn_rows(snapshots: pd.DataFrame, arm: NDArray[np.int64], weight: Floats, encoding: Encoding, clock: Clock,
                one_per: str | None = None) -> ChurnRows:  # fmt: skip
     """Return the snapshots of known arms.
 
     Args:
         snapshots: features and outcomes, n rows.
         arm: of `decided_arms`, shape (n,).
+        weight: of `control_weights`, shape (n,).
         encoding: of the features.
         clock: horizon and curve.
         one_per: as in `clusters`.
@@ -123,7 +163,7 @@ def churn_rows(snapshots: pd.DataFrame, arm: NDArray[np.int64], encoding: Encodi
     money = known["money"].to_numpy(dtype=np.float64)
     ids, as_of = known["stakeholder_id"], known["as_of"]
     return ChurnRows(encoding.matrix(known), encoding.names, lost, money, ids, as_of, clock.horizon_days,
-                     clusters(known, one_per), arm[arm >= 0])  # fmt: skip
+                     clusters(known, one_per), arm[arm >= 0], weight[arm >= 0])  # fmt: skip
 
 
 def held_out_parts(rows: ChurnRows, days: int, training: Training) -> Iterator[tuple[ChurnRows, ChurnRows]]:

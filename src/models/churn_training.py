@@ -1,13 +1,13 @@
 """The churn part of a training: risk, curve and margin for today, and held-out predictions by which to judge them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from .boosting import Training
-from .churn import ChurnModel, fit_churn
+from .churn import ChurnModel, Decided, fit_churn
 from .churn_baselines import RULE, baseline_columns
 from .churn_curve import ChurnCurve, fit_curve
 from .churn_rows import ChurnRows, earlier_rows, held_out_parts
@@ -60,7 +60,7 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
             "outcome.churn is what leaving means here, and that the snapshots reach back to some who left")  # fmt: skip
     searched = search_learner(rows, training, say)
     risk = fit_risk(rows, replace(training, learner=searched.learner))
-    curve = fit_curve(untouched.X, untouched.lost, untouched.cluster, training, untouched.horizon)
+    curve = _fit_curve(untouched, untouched.lost, training)
     margin = fit_margin(untouched.X, untouched.money, ~untouched.churned, untouched.cluster, training)
     held_out, curve_rows, split = _held_out(rows, training, say)
     log = {"rows": len(untouched.ids), "churned": int(untouched.churned.sum()), "split": split,
@@ -72,7 +72,11 @@ def train_churn(rows: ChurnRows, training: Training, allowed: Collection[str], s
 
 def fit_risk(rows: ChurnRows, training: Training) -> ChurnModel:
     """Return the risk at the horizon learned from the rows."""
-    return fit_churn(rows.X, rows.churned, rows.cluster, training, rows.as_of, rows.arm)
+    return fit_churn(rows.X, rows.churned, rows.cluster, training, Decided(rows.as_of, rows.arm, rows.weight))
+
+
+def _fit_curve(rows: ChurnRows, lost: Mapping[int, Floats], training: Training) -> ChurnCurve:
+    return fit_curve(rows.X, lost, rows.cluster, training, rows.horizon, rows.weight)
 
 
 def _refuse_leaks(risk: ChurnRows, training: Training, allowed: Collection[str]) -> None:
@@ -134,7 +138,7 @@ def _curve_rows(fold: _Fold, other_days: list[int], training: Training) -> pd.Da
     """Return the fold's new rows once for each of the days, with what was predicted and what came."""
     others, new = fold.others.where(fold.others.control), fold.new
     lost = {days: others.lost[days] for days in (*other_days, others.horizon)}
-    curve = fit_curve(others.X, lost, others.cluster, training, others.horizon)
+    curve = _fit_curve(others, lost, training)
     risk = curve.predict(new.X, fold.risk, training.threads)
     days = np.repeat(np.array(other_days, dtype=np.int64), len(new.ids))
     return pd.DataFrame({

@@ -92,15 +92,16 @@ def _suggested(trial: optuna.Trial, given: Learner) -> Learner:
 
 
 def _losses(learner: Learner, parts: list[_Part], training: Training) -> Floats:
-    """Return the log-loss of every row to judge by, after as many rounds as are best on average: the fit chooses them
-    likewise, from a share to a multiple of the learner's."""
+    """Return the weighted log-loss of every row to judge by, after as many rounds as are best on average: the fit
+    chooses them likewise, from a share to a multiple of the learner's."""
     settings, losses = replace(training, learner=learner), []
     for part in parts:
         everyone = np.ones(len(part.rows.y), dtype=bool)
         _, odds = part.rows.staged(everyone, part.moved, settings, part.new.X)
-        losses.append(log_loss_of(expit(odds), part.new.churned.astype(np.float64)[:, None]))
-    each = np.concatenate(losses)
-    return np.asarray(each[:, each.mean(axis=0).argmin()])
+        each = log_loss_of(expit(odds), part.new.churned.astype(np.float64)[:, None])
+        losses.append(part.new.weight[:, None] * each)
+    every = np.concatenate(losses)
+    return np.asarray(every[:, every.mean(axis=0).argmin()])
 
 
 def _described(learner: Learner, losses: Floats) -> dict[str, Any]:

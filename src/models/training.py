@@ -18,7 +18,7 @@ from ..contracts.params import Params
 from ..contracts.rules import Interventions
 from .boosting import Training
 from .bundle import Bundle
-from .churn_rows import ChurnRows, churn_rows, decided_arms
+from .churn_rows import ChurnRows, churn_rows, control_weights, decided_arms
 from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
 from .logged import Floats, Logged, logged_decisions, worth_of
@@ -70,19 +70,28 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
     """
     encoding = Encoding.fit(rows.snapshots, rows.features, params.features.max_categories)
     training = Training(params.learner, params.seed, params.threads, tuple(encoding.category_indexes))
-    arm = decided_arms(rows.snapshots, rows.decisions, params.interventions.names)
-    risk = churn_rows(rows.snapshots, arm, encoding, params.clock, params.decision.one_per)
+    logged = _logged(rows, encoding, training, params)
+    known = rows.decisions if logged is None else rows.decisions.assign(propensity=logged.propensity)
+    arm = decided_arms(rows.snapshots, known, params.interventions.names)
+    weight = control_weights(rows.snapshots, known, params.interventions.control)
+    risk = churn_rows(rows.snapshots, arm, weight, encoding, params.clock, params.decision.one_per)
     churn = train_churn(risk, training.of_churn, params.features.allow, say)
     bundle = Bundle(params, encoding, churn.risk, None, curve=churn.curve, margin=churn.margin)
     log: dict[str, object] = {"churn": churn.log, "uplift": decisions_log(rows.decisions, params)}
-    if _too_few(clusters(rows.decisions, params.decision.one_per), training):
+    if logged is None:
         say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
         return Trained(bundle, churn.held_out, churn.curve_rows, pd.DataFrame(), log)
-    logged = with_estimated_propensities(logged_decisions(rows.decisions, encoding, rows.eligible, params), training)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
     bundle = replace(bundle, uplift=fit_uplift(logged, training))
     held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions, say)
     return Trained(bundle, churn.held_out, churn.curve_rows, held_out, log)
+
+
+def _logged(rows: Rows, encoding: Encoding, training: Training, params: Params) -> Logged | None:
+    """Return the decisions, propensities that were not logged estimated; None where they are too few."""
+    if _too_few(clusters(rows.decisions, params.decision.one_per), training):
+        return None
+    return with_estimated_propensities(logged_decisions(rows.decisions, encoding, rows.eligible, params), training)
 
 
 def _too_few(cluster: pd.Series, training: Training) -> bool:

@@ -9,6 +9,7 @@ from scipy.special import expit
 from rapport.models.calibrators import Calibrator, choose_calibrator
 
 ROWS = 6000
+EVEN = np.ones(ROWS)  # weights
 
 
 def scored(seed: int, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -29,14 +30,14 @@ def scored(seed: int, shape: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_what_the_later_rows_ask_for_is_chosen(shape: str, kind: str) -> None:
     """In 20 draws each the choice was the same."""
     for seed in range(5):
-        assert choose_calibrator(*scored(seed, shape)).kind == kind
+        assert choose_calibrator(*scored(seed, shape), EVEN).kind == kind
 
 
 def test_scores_that_are_right_stay_within_the_noise_of_what_they_say() -> None:
     """Whatever is chosen, risks stay within 0.02 of the truth on average; 5 draws, seeds fixed."""
     for seed in range(5):
         odds, y, later = scored(seed, "right")
-        risk = choose_calibrator(odds, y, later).risk(odds)
+        risk = choose_calibrator(odds, y, later, EVEN).risk(odds)
         assert np.abs(risk - expit(odds[:, 0])).mean() < 0.02
 
 
@@ -45,8 +46,8 @@ def test_the_choice_looks_at_later_rows_only_once_fitted_to_others() -> None:
     odds, y, later = scored(1, "steep")
     step_odds, step_y, _ = scored(1, "step")
     odds[later], y[later] = step_odds[later], step_y[later]
-    assert choose_calibrator(odds, y, later).kind != "isotonic"
-    assert choose_calibrator(step_odds, step_y, later).kind == "isotonic"
+    assert choose_calibrator(odds, y, later, EVEN).kind != "isotonic"
+    assert choose_calibrator(step_odds, step_y, later, EVEN).kind == "isotonic"
 
 
 def test_a_model_that_ranks_the_wrong_way_round_is_left_out() -> None:
@@ -55,22 +56,43 @@ def test_a_model_that_ranks_the_wrong_way_round_is_left_out() -> None:
     later = np.arange(2000) % 2 == 0
     good, bad = 2.0 * y + rng.normal(size=2000), -0.5 * y + rng.normal(size=2000)
     for odds, used in ((np.column_stack([good, bad]), 0), (np.column_stack([bad, good]), 1)):
-        weights = choose_calibrator(odds, y, later).weights
+        weights = choose_calibrator(odds, y, later, EVEN[:2000]).weights
         assert weights[used] > 0
         assert weights[1 - used] == 0
-    assert choose_calibrator(np.column_stack([bad, bad - good]), y, later).weights == (0.0, 0.0)
+    assert choose_calibrator(np.column_stack([bad, bad - good]), y, later, EVEN[:2000]).weights == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("shape", "kind"), [("steep", "platt"), ("step", "isotonic")])
+def test_a_weight_of_three_is_three_rows(shape: str, kind: str) -> None:
+    odds, y, later = scored(5, shape)
+    times = np.where(np.arange(ROWS) % 4 == 1, 3, 1)
+    found = choose_calibrator(odds, y, later, times.astype(float))
+    repeated = choose_calibrator(*(np.repeat(each, times, axis=0) for each in (odds, y, later)), np.ones(times.sum()))
+    assert found.kind == repeated.kind == kind
+    assert found.risk(odds) == pytest.approx(repeated.risk(odds), abs=1e-4)
+    assert np.abs(found.risk(odds) - choose_calibrator(odds, y, later, EVEN).risk(odds)).max() > 0.002
+
+
+def test_what_heeds_no_weights_is_not_chosen_where_they_differ() -> None:
+    """Scores that are right need no calibration; but where leavers weigh more, risks rise to the weighted share."""
+    odds, y, later = scored(1, "right")
+    assert choose_calibrator(odds, y, later, EVEN).kind == "none"
+    weight = np.where(y == 1.0, 1.5, 0.8)
+    found = choose_calibrator(odds, y, later, weight)
+    assert found.kind == "platt"
+    assert np.average(found.risk(odds), weights=weight) == pytest.approx(np.average(y, weights=weight), abs=1e-3)
 
 
 def test_few_rows_of_a_class_are_no_ground_for_a_choice() -> None:
     odds, y, later = scored(2, "step")
     y[later] = 0.0
     y[np.flatnonzero(later)[:9]] = 1.0
-    assert choose_calibrator(odds, y, later).kind == "platt"
+    assert choose_calibrator(odds, y, later, EVEN).kind == "platt"
 
 
 def test_the_isotonic_function_rises_and_stays_off_0_and_1() -> None:
     odds, y, later = scored(3, "step")
-    found = choose_calibrator(odds, y, later)
+    found = choose_calibrator(odds, y, later, EVEN)
     at = np.linspace(-30, 30, 500)
     risk = found.risk(np.column_stack([at, at]))
     assert (np.diff(risk) >= 0).all()
@@ -85,7 +107,7 @@ def test_the_isotonic_function_rises_and_stays_off_0_and_1() -> None:
 @pytest.mark.parametrize("shape", ["steep", "step"])
 def test_json_gives_the_same_calibrator(shape: str) -> None:
     odds, y, later = scored(4, shape)
-    found = choose_calibrator(odds, y, later)
+    found = choose_calibrator(odds, y, later, EVEN)
     again = Calibrator.from_dict(json.loads(json.dumps(found.as_dict())))
     assert again == found
     np.testing.assert_array_equal(again.risk(odds), found.risk(odds))

@@ -14,7 +14,7 @@ from rapport.contracts.params import Learner
 from rapport.models import churn, control_trees
 from rapport.models.boosting import Training, booster_text, fit_booster, predict
 from rapport.models.calibrators import Calibrator
-from rapport.models.churn import ChurnModel, fit_churn
+from rapport.models.churn import ChurnModel, Decided, fit_churn
 from rapport.models.control_trees import of_rounds
 from rapport.models.drivers import churn_contributions
 from rapport.models.linear_risk import PENALTIES, fit_control_risks
@@ -72,8 +72,8 @@ def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weigh
     X, churned, _, ids = population(400, 1)
     arm = np.arange(400) % arms
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
-    whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, None, arm)[0]
-    model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, None, arm)
+    whole = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small, Decided(arm=arm))[0]
+    model, counts = fit_weighted(monkeypatch, weights, X, churned, ids, small, Decided(arm=arm))
     again = 2 + (weights[0] > 0) if arms > 1 else 0  # one in each fold, and one on everything where trees count
     assert counts == {"grow": grown + again, "fit_control_risks": max(regressed, grown) if arms > 1 else regressed}
     for part in ("booster", "linear"):
@@ -94,8 +94,8 @@ def test_the_penalty_is_that_of_the_lowest_loss_out_of_fold(monkeypatch, n, nois
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
     chosen = {}
 
-    def kept(rows, fold, training):
-        chosen["found"] = out_of_fold(rows, fold, training)
+    def kept(*given):
+        chosen["found"] = out_of_fold(*given)
         return chosen["found"]
 
     out_of_fold = churn._out_of_fold
@@ -174,7 +174,9 @@ def test_rows_of_one_stakeholder_cannot_be_calibrated_and_give_a_constant() -> N
 @pytest.mark.parametrize(("signal", "arms"), [(0.0, 1), (1.0, 1), (1.0, 3)])
 def test_files_give_identical_predictions(signal: float, arms: int) -> None:
     X, churned, _, ids = population(1500, 7, signal)
-    model = fit_churn(X, churned if signal else np.zeros(1500, dtype=bool), ids, TRAINING, arm=np.arange(1500) % arms)
+    model = fit_churn(
+        X, churned if signal else np.zeros(1500, dtype=bool), ids, TRAINING, Decided(arm=np.arange(1500) % arms)
+    )
     files = {name: part if isinstance(part, str) else json.loads(json.dumps(part))
              for name, part in model.as_files().items()}  # fmt: skip
     assert set(files) == ({"churn.json", "churn.txt"} if signal else {"churn.json"})
@@ -223,7 +225,9 @@ def test_near_the_truth_of_a_later_wave() -> None:
     control, new = data.arm == 0, later.arm == 0
     ids, waves = pd.Series(np.arange(control.sum())).astype("str"), pd.Series(data.wave[control])
     training = Training(Learner().of_churn, 104, 1, TRIAL_CATEGORIES)
-    risk = fit_churn(data.X[control], data.retained[control] == 0, ids, training, waves).predict(later.X[new], 1)
+    risk = fit_churn(data.X[control], data.retained[control] == 0, ids, training, Decided(waves)).predict(
+        later.X[new], 1
+    )
     left, truth = later.retained[new] == 0, later.churn[new, 0]
     assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.023
     tenths = np.array_split(np.argsort(risk, kind="stable"), 10)
@@ -241,8 +245,8 @@ def test_rows_of_other_arms_help_where_rows_are_few() -> None:
         data, later = (draw_trial(Trial(8000, seed, later=after)) for after in (False, True))
         training, control = Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES), data.arm == 0
         left, ids, waves = data.retained == 0, pd.Series(np.arange(8000)).astype("str"), pd.Series(data.wave)
-        ours = fit_churn(data.X, left, ids, training, waves, data.arm)
-        alone = fit_churn(data.X[control], left[control], ids[control], training, waves[control])
+        ours = fit_churn(data.X, left, ids, training, Decided(waves, data.arm))
+        alone = fit_churn(data.X[control], left[control], ids[control], training, Decided(waves[control]))
         truth, rng = later.churn[:, 0], np.random.default_rng(0)
         for _ in range(5):
             drawn = rng.random(len(truth)) < truth
@@ -255,7 +259,7 @@ def test_rows_of_other_arms_help_where_rows_are_few() -> None:
 def test_an_arm_that_turns_what_drives_leaving_round_misleads_nobody() -> None:
     """The arm's rows, half of all, say the contrary of the control's; taken together nothing would be left."""
     X, churned, ids, arm = turned(8000, 18)
-    model = fit_churn(X, churned, ids, TRAINING, arm=arm)
+    model = fit_churn(X, churned, ids, TRAINING, Decided(arm=arm))
     X_new, _, _, _ = turned(5000, 19)
     truth = expit(-1.0 + 1.5 * X_new[:, 0])
     assert np.corrcoef(model.predict(X_new, 1), truth)[0, 1] > 0.97
@@ -274,7 +278,7 @@ def turned(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, pd.Series, np.
 def test_what_drives_leaving_under_the_control_is_told_though_the_arm_turns_it_round() -> None:
     """The first column's part of the log-odds against its true one, 1.5 for each unit; the others have next to none."""
     X, churned, ids, arm = turned(8000, 18)
-    found = churn_contributions(fit_churn(X, churned, ids, TRAINING, arm=arm), X, 1)
+    found = churn_contributions(fit_churn(X, churned, ids, TRAINING, Decided(arm=arm)), X, 1)
     slope = np.polyfit(X[:, 0], found.of_features[:, 0], 1)[0]
     assert 1.2 < slope < 1.8
     assert found.of_features[:, 1:].std(axis=0).max() < 0.15
@@ -285,7 +289,7 @@ def test_where_no_fold_can_be_told_the_control_apart_the_risk_is_constant() -> N
     """All of the control's rows are of one stakeholder, so that of one fold nobody else is under the control."""
     X, _, ids, arm = turned(3000, 21)
     churned = np.random.default_rng(22).random(3000) < np.where(arm == 0, 0.1, 0.8)
-    model = fit_churn(X, churned, ids.where(arm != 0, "one"), TRAINING, arm=arm)
+    model = fit_churn(X, churned, ids.where(arm != 0, "one"), TRAINING, Decided(arm=arm))
     assert model.predict(X, 1) == pytest.approx(np.full(3000, churned[arm == 0].mean()), abs=0.001)
 
 
@@ -304,7 +308,7 @@ def test_the_arms_alone_do_not_move_the_risk_under_the_control() -> None:
     X, churned, truth, ids = population(6000, 15)
     arm = np.random.default_rng(16).integers(0, 2, 6000)
     churned = np.where(arm == 1, np.random.default_rng(17).random(6000) < expit(logit(truth) + 2.0), churned)
-    risk = fit_churn(X, churned, ids, TRAINING, arm=arm).predict(X, 1)
+    risk = fit_churn(X, churned, ids, TRAINING, Decided(arm=arm)).predict(X, 1)
     assert churned[arm == 1].mean() > truth.mean() + 0.3
     assert abs(risk.mean() - truth.mean()) < 0.022
     ignored = fit_churn(X, churned, ids, TRAINING).predict(X, 1)

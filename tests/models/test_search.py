@@ -25,7 +25,7 @@ def rows(seed: int, signal: float = 1.0) -> ChurnRows:
     ids = pd.Series([f"s{at % PEOPLE}" for at in range(len(X))], dtype="str")
     as_of = pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(np.repeat([0, 90, 180], PEOPLE), unit="D"))
     return ChurnRows(X, ("a", "b", "c", "d"), {90: churned.astype(float)}, np.zeros(len(X)), ids, as_of, 90, ids,
-                     np.zeros(len(X), dtype=np.int64))  # fmt: skip
+                     np.zeros(len(X), dtype=np.int64), np.ones(len(X)))  # fmt: skip
 
 
 def training(trials: int, **size: float) -> Training:
