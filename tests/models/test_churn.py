@@ -15,6 +15,7 @@ from rapport.models import churn, control_trees
 from rapport.models.boosting import Training, booster_text, fit_booster, predict
 from rapport.models.calibrators import Calibrator
 from rapport.models.churn import ChurnModel, Decided, fit_churn
+from rapport.models.churn_rows import inverse_weights
 from rapport.models.control_trees import of_rounds
 from rapport.models.drivers import churn_contributions
 from rapport.models.linear_risk import PENALTIES, fit_control_risks
@@ -232,6 +233,51 @@ def test_near_the_truth_of_a_later_wave() -> None:
     assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.023
     tenths = np.array_split(np.argsort(risk, kind="stable"), 10)
     assert np.mean([abs(risk[rows].mean() - truth[rows].mean()) for rows in tenths]) < 0.0153
+
+
+def targeted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Decided]:
+    """Return X, churned, the true risk under the control, and decisions: who is likely to leave is seldom left alone,
+    and kept by the arm."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 4)).astype(np.float32)
+    odds = -1.2 + 1.2 * X[:, 0] + 0.8 * np.maximum(X[:, 1], 0)
+    propensity = 0.06 + 0.88 * expit(-3.0 * X[:, 0])
+    arm = (rng.random(rows) > propensity).astype(np.int64)
+    churned = rng.random(rows) < expit(odds - 2.5 * (X[:, 0] > 0) * arm)
+    weight = inverse_weights(np.where(arm == 0, propensity, np.nan), pd.Series(np.zeros(rows)))
+    return X, churned, expit(odds), Decided(arm=arm, weight=weight)
+
+
+def test_decisions_that_were_targeted_leave_little_bias() -> None:
+    """Mean risk of everybody against the truth, on average over six draws.
+
+    In 24 draws it was off by −0.015 without weights and by 0.004 with them, ± 0.008 each from draw to draw, which is
+    0.003 on average over six.
+    """
+    small, off = Training(Learner(rounds=10, leaves=3, min_leaf_rows=40), 5, 1, ()), []
+    for seed in range(6):
+        X, churned, truth, decided = targeted(12_000, seed)
+        ids = pd.Series(range(12_000)).astype("str")
+        each = (decided, Decided(arm=decided.arm))
+        off.append([fit_churn(X, churned, ids, small, given).predict(X, 1).mean() - truth.mean() for given in each])
+    weighed, even = np.mean(off, axis=0)
+    assert abs(weighed) < 0.011
+    assert even < weighed - 0.012
+
+
+def test_the_base_rate_is_that_of_those_whom_the_rows_stand_for() -> None:
+    """Ten leavers who count three times and ninety who stay: 30.5 / 121 instead of 10.5 / 101."""
+    X, _, _, ids = population(100, 1)
+    churned, learner = np.arange(100) < 10, Training(Learner(folds=6), 5, 1, ())
+    model = fit_churn(X, churned, ids, learner, Decided(weight=np.where(churned, 3.0, 1.0)))
+    assert model.predict(X, 1) == pytest.approx(np.full(100, 30.5 / 121))
+
+
+def test_rounds_and_penalty_are_those_best_for_whom_the_rows_stand_for() -> None:
+    """What is best for two rows in three is worst for the third, which counts ten times."""
+    tried = np.array([[2.0, -2.0]] * 2 + [[-2.0, 2.0]])
+    assert churn._best(tried, np.ones(3), np.ones(3)) == 0
+    assert churn._best(tried, np.ones(3), np.array([0.25, 0.25, 2.5])) == 1
 
 
 def test_rows_of_other_arms_help_where_rows_are_few() -> None:

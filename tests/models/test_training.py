@@ -231,6 +231,17 @@ def test_snapshots_with_an_intervention_that_no_decision_explains_teach_nothing(
     assert trained(decisions, snapshots).bundle.churn.as_files() != before.bundle.churn.as_files()
 
 
+def test_whom_a_policy_seldom_left_alone_counts_more_in_the_risk_under_the_control() -> None:
+    """Likelihoods that are all alike, whatever they are, leave the risk as it is to the last bit."""
+    decisions, snapshots = tables()
+    seldom = np.where(decisions["use"] > 0, 0.9, 0.2)
+    third, half, aimed = (
+        trained(decisions.assign(propensity=each), snapshots).bundle.churn for each in (1 / 3, 0.5, seldom)
+    )
+    assert third.as_files() == half.as_files()
+    assert third.as_files() != aimed.as_files()
+
+
 def test_the_latest_snapshot_is_predicted_from_earlier_ones(before: Trained) -> None:
     decisions, snapshots = tables()
     latest = snapshots["as_of"] == snapshots["as_of"].max()
