@@ -217,22 +217,22 @@ def test_a_line_in_few_rows_is_found_by_the_regression_and_a_corner_in_many_by_t
 
 
 def test_near_the_truth_of_a_later_wave() -> None:
-    """Learned from 6,700 rows of the control, judged on as many that come after.
+    """Learned from 40,000 decisions of six arms, as a run learns; judged on everybody of the wave after the last.
 
-    In the four trials of docs/benchmarks/churn.md the AUC lay at most 0.015 behind that of the true risk, and tenths of
-    the risk on average at most 0.0102 off the true risk; the bounds are half as much again.
+    On this seed the AUC lay 0.0044 behind that of the true risk, and tenths of the risk on average 0.0036 off the true
+    risk; on the five after it 0.0037 to 0.0073 and 0.0049 to 0.0068, but 0.0194 on seed 56, of whose control's rows by
+    chance fewer left, by 0.019 of all.
     """
-    data, later = (draw_trial(Trial(40_000, 104, later=after)) for after in (False, True))
-    control, new = data.arm == 0, later.arm == 0
-    ids, waves = pd.Series(np.arange(control.sum())).astype("str"), pd.Series(data.wave[control])
-    training = Training(Learner().of_churn, 104, 1, TRIAL_CATEGORIES)
-    risk = fit_churn(data.X[control], data.retained[control] == 0, ids, training, Decided(waves)).predict(
-        later.X[new], 1
-    )
-    left, truth = later.retained[new] == 0, later.churn[new, 0]
-    assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.023
+    data, later = (draw_trial(Trial(40_000, 51, later=after)) for after in (False, True))
+    ids, waves = pd.Series(np.arange(40_000)).astype("str"), pd.Series(data.wave)
+    training = Training(Learner().of_churn, 51, 1, TRIAL_CATEGORIES)
+    decided = Decided(waves, data.arm, inverse_weights(np.where(data.arm == 0, data.recorded, np.nan), waves))
+    risk = fit_churn(data.X, data.retained == 0, ids, training, decided).predict(later.X, 1)
+    truth = later.churn[:, 0]
+    left = np.random.default_rng(0).random(len(truth)) < truth
+    assert roc_auc_score(left, truth) - roc_auc_score(left, risk) < 0.006
     tenths = np.array_split(np.argsort(risk, kind="stable"), 10)
-    assert np.mean([abs(risk[rows].mean() - truth[rows].mean()) for rows in tenths]) < 0.0153
+    assert np.mean([abs(risk[rows].mean() - truth[rows].mean()) for rows in tenths]) < 0.006
 
 
 def targeted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Decided]:
