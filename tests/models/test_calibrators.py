@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
 from rapport.models.calibrators import Calibrator, choose_calibrator
 
@@ -60,6 +62,18 @@ def test_a_model_that_ranks_the_wrong_way_round_is_left_out() -> None:
         assert weights[used] > 0
         assert weights[1 - used] == 0
     assert choose_calibrator(np.column_stack([bad, bad - good]), y, later, EVEN[:2000]).weights == (0.0, 0.0)
+
+
+def test_weights_that_are_all_one_change_no_bit() -> None:
+    """Beside scikit-learn's fits that know of none."""
+    odds, y, later = scored(5, "steep")
+    plain = LogisticRegression(C=1e6, max_iter=1000).fit(odds, y)
+    found = choose_calibrator(odds, y, later, EVEN)
+    assert (*found.weights, found.intercept) == (*plain.coef_[0], plain.intercept_[0])
+    odds, y, later = scored(5, "step")
+    found, edge = choose_calibrator(odds, y, later, EVEN), 0.5 / (ROWS + 1.0)
+    steps = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(found.log_odds(odds), y)
+    assert found.steps == tuple(zip(steps.X_thresholds_, steps.y_thresholds_, strict=True))
 
 
 @pytest.mark.parametrize(("shape", "kind"), [("steep", "platt"), ("step", "isotonic")])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rapport.models.churn_rows import HEAVIEST, control_weights, decided_arms, inverse_weights
+from rapport.worlds.trial import Logging, Trial, draw_trial
 
 NOON = pd.Timestamp("2024-05-01 12:00")
 ARMS = ("none", "call", "mail")
@@ -68,6 +69,14 @@ def test_weights_are_relative_to_their_instant() -> None:
 def test_where_all_were_as_likely_left_alone_weights_are_one_to_the_last_bit(propensity: float) -> None:
     noise = np.random.default_rng(1).choice([0.0, 5e-17, -5e-17], 999)
     assert (inverse_weights(propensity + noise, pd.Series(np.arange(999) % 7)) == 1.0).all()
+
+
+@pytest.mark.parametrize(("logging", "alike"), [("randomised", True), ("targeted", False)])
+def test_of_trials_only_those_that_were_targeted_have_weights(logging: Logging, alike: bool) -> None:
+    data = draw_trial(Trial(5000, 51, logging=logging))
+    found = inverse_weights(np.where(data.arm == 0, data.recorded, np.nan), pd.Series(data.wave))
+    assert (found == 1.0).all() == alike
+    assert found[data.arm == 0].mean() == pytest.approx(1.0)
 
 
 def test_no_row_outweighs_the_rest() -> None:

@@ -7,6 +7,7 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.main import get_command
@@ -16,6 +17,7 @@ from projects import REPOSITORY
 from rapport import cli
 from rapport.cli import COMMANDS, MODULES, PLAIN
 from rapport.contracts.schemas import assignments_schema
+from rapport.models.churn_rows import control_weights
 from rapport.store.frames import read_frame
 from rapport.store.project import ASSIGNMENTS, EVALUATION, FEATURES, OUT_OF_FOLD, TABLES, load_params
 
@@ -65,6 +67,15 @@ def test_churn_is_judged_on_later_time(small_run: Path) -> None:
     snapshots = read_frame(small_run / FEATURES / "snapshots.parquet")
     assert rows["as_of"].unique().tolist() == [snapshots["as_of"].max()]
     assert json.loads((small_run / EVALUATION / "metrics.json").read_text())["churn"]["split"].startswith("later time")
+
+
+def test_a_pilot_that_treats_all_alike_weighs_all_alike(small_run: Path) -> None:
+    """To the last bit; where it had left some alone more likely than others, its rows of the control would differ."""
+    decisions, snapshots = (read_frame(small_run / FEATURES / f"{name}.parquet") for name in ("decisions", "snapshots"))
+    control = load_params(small_run / "params.yaml").interventions.control
+    assert (control_weights(snapshots, decisions, control) == 1.0).all()
+    aimed = decisions.assign(propensity=np.where(np.arange(len(decisions)) % 2 == 0, 0.3, 0.6))
+    assert (control_weights(snapshots, aimed, control) != 1.0).sum() > 50
 
 
 @pytest.mark.filterwarnings("ignore")  # of libraries, met only when they are imported here
