@@ -180,8 +180,7 @@ def trial_worlds(names: list[str], seeds: list[int], rows: int, later_rows: int)
     """Print the table of trials: judged on everybody of the wave after the last, whose outcomes under the control are
     drawn by the truth."""
     rivals = ["the truth", WITHOUT_OTHER_ARMS, "logistic_regression", DEFAULT_LIGHTGBM]
-    first = ["world", "seed", "left", "error against the truth", f"calibration error, {WITHOUT_WEIGHTS}"]
-    heading(first, rivals)
+    heading(["world", "seed", "left", "error against the truth", f"calibration error, {WITHOUT_WEIGHTS}"], rivals)
     for name in names:
         for seed in seeds:
             decisions = PARTNER_ROWS if name == "partners" else rows
@@ -189,8 +188,7 @@ def trial_worlds(names: list[str], seeds: list[int], rows: int, later_rows: int)
             later = draw_trial(Trial(later_rows, seed, later=True, **WORLDS[name]))  # type: ignore[arg-type]
             table = trial_table(data, later, Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES))
             before = expected_calibration_error(table["churned"].to_numpy(), table[WITHOUT_WEIGHTS].to_numpy())
-            left, error = f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}"
-            first = [name, str(seed), left, error, f"{before:.4f}"]
+            first = [name, str(seed), f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}", f"{before:.4f}"]
             print(f"| {' | '.join([*first, *quality(table, rivals)])} |", flush=True)
 
 

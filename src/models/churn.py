@@ -112,7 +112,7 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         return constant
     later = _later(decided.as_of, fold, control)
     calibrator = choose_calibrator(found.odds[control], y[control], later, weight[control])
-    by_trees, by_linear = (weight > 0 for weight in calibrator.weights)
+    by_trees, by_linear = (each > 0 for each in calibrator.weights)
     if not (by_trees or by_linear):
         return constant
     everyone, linear, moved = np.ones(len(y), dtype=bool), None, np.zeros(len(y))
