@@ -9,7 +9,7 @@ count as the cap while the sizes are learned, and their mean is scaled back: the
 of arms. Prediction averages the boosters of the folds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,12 +21,14 @@ from ..contracts.draws import folds_by_id
 from .base import Base, Study, fit_base
 from .basis import Basis
 from .boosting import Training, binned, boosters_from_text, joined
-from .departures import Departures, fit_departures
+from .departures import Departures, Found, fit_departures
 from .lines import Small, widened
 from .links import Link
 from .logged import Floats, Logged, Worth
 
 PARTS = ("retention", "pays", "size")
+TOLD = ("retention", "whether one pays", "how much")  # the parts, in words
+Say = Callable[[str], None]
 MOST_LINEAR = 24  # features in the lines, those with the largest gain in the bases first
 CAP = 3.0  # robust standard deviations of log size above the median
 _LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
@@ -122,17 +124,29 @@ class OutcomeModel:
         return cls(retention, pays, size, Basis.from_dict(document["basis"]))
 
 
-def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floats]:
-    """Return the outcome model of at least one decision, and their values under each arm out of fold, shape (n, k)."""
+def silent(_: str) -> None:
+    """Take a line of progress and say nothing."""
+
+
+def fit_outcomes(logged: Logged, training: Training, say: Say = silent) -> tuple[OutcomeModel, Floats]:
+    """Return the outcome model of at least one decision, and their values under each arm out of fold, shape (n, k).
+
+    `say` receives a line of progress per fit.
+    """
     studies, back = _studies(logged, training)
-    bases = [None if np.ptp(study.y[study.seen]) == 0 else fit_base(study, training) for study in studies]
+    bases: list[tuple[Base, Floats, Link] | None] = [None] * len(PARTS)
+    for at, study in enumerate(studies):
+        if np.ptp(study.y[study.seen]) > 0:
+            say(f"uplift: {TOLD[at]}, whichever arm is given")
+            bases[at] = fit_base(study, training)
     gains = sum((base[0].importance(logged.X.shape[1]) for base in bases if base), np.zeros(logged.X.shape[1]))
     used = sorted(np.argsort(-gains, kind="stable")[:MOST_LINEAR].tolist())
     basis = Basis.fit(logged.X, used, training.category_indexes)
-    found = [
-        None if base is None else fit_departures(replace(study, link=base[2]), base[1], basis, training)
-        for study, base in zip(studies, bases, strict=True)
-    ]
+    found: list[Found | None] = [None] * len(PARTS)
+    for at, (study, base) in enumerate(zip(studies, bases, strict=True)):
+        if base is not None:
+            say(f"uplift: {TOLD[at]}, how it departs by arm")
+            found[at] = fit_departures(replace(study, link=base[2]), base[1], basis, training)
     personal = sum(each.evidence for each in found if each) > 0
     parts, means = [], []
     for study, fitted, each, scale in zip(studies, bases, found, (1.0, 1.0, back), strict=True):
@@ -140,10 +154,10 @@ def fit_outcomes(logged: Logged, training: Training) -> tuple[OutcomeModel, Floa
             parts.append(Part(scale * float(study.y[study.seen][0]), study.link))
             means.append(np.full((len(logged), study.arms), parts[-1].constant))
             continue
-        base, _, link = fitted
+        of_all, _, link = fitted
         link = replace(link, unit=scale * link.unit)
         departures, scores = each.kept(personal)
-        parts.append(Part(scale * float(study.y[study.seen].mean()), link, base, departures))
+        parts.append(Part(scale * float(study.y[study.seen].mean()), link, of_all, departures))
         means.append(link.mean(scores))
     retention, pays, size = parts
     model = OutcomeModel(retention, pays, size, basis)

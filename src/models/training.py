@@ -82,7 +82,7 @@ def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
         say(f"uplift: {len(rows.decisions)} logged decisions whose horizon is over, too few to learn an effect from")
         return Trained(bundle, churn.held_out, churn.curve_rows, pd.DataFrame(), log)
     say(f"uplift: {len(logged):,} decisions, {logged.eligible.shape[1] - 1} arms")
-    bundle = replace(bundle, uplift=fit_uplift(logged, training))
+    bundle = replace(bundle, uplift=fit_uplift(logged, training, say))
     held_out = _out_of_fold(rows.decisions, logged, risk, training, params.interventions, say)
     return Trained(bundle, churn.held_out, churn.curve_rows, held_out, log)
 

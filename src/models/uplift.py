@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .boosting import Training
 from .logged import Floats, Logged, Worth
-from .outcomes import OutcomeModel, fit_outcomes
+from .outcomes import OutcomeModel, Say, fit_outcomes, silent
 from .scores import doubly_robust_scores
 
 _TINY = 1e-200  # of which inverses may still be added up and squared differences still be told
@@ -112,17 +112,18 @@ class UpliftModel:
         return cls(outcomes, tuple(document["arms"]), effects)
 
 
-def fit_uplift(logged: Logged, training: Training) -> UpliftModel:
+def fit_uplift(logged: Logged, training: Training, say: Say = silent) -> UpliftModel:
     """Return the uplift model of logged decisions, propensities all known or estimated.
 
     Args:
         logged: n decisions; n may be 0, as where one decision is left out of a log of one.
         training: how trees are grown; nuisances are cross-fitted over `learner.folds` folds by stakeholder.
+        say: receives a line of progress per fit.
     """
     arms = len(logged.arms)
     if len(logged) == 0:
         return UpliftModel(None, logged.arms, (None,) * (arms - 1))
-    outcomes, mu = fit_outcomes(logged, training)
+    outcomes, mu = fit_outcomes(logged, training, say)
     scores = doubly_robust_scores(logged.value, logged.arm, logged.propensity, mu)
     found: dict[int, _Found] = {}
     for arm in range(1, arms):
