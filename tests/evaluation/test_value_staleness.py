@@ -93,7 +93,7 @@ def test_old_policies_keep_todays_rules_and_limits() -> None:
     dear = replace(held, log=replace(held.log, cost=np.tile([0.0, 9.0], (3 * EACH, 1))))
     unpaid = value_staleness(dear, decisions, bundle(decisions, params()), 3 * EACH)
     assert [each["gain"]["value"] for each in unpaid[1:]] == [0.0, 0.0]
-    held, decisions = world(False, noise=20.0)  # two standard errors of an effect are more than the effect
+    held, decisions = world(False, noise=22.0)  # two standard errors of an effect are more than the effect
     wary, bold = (value_staleness(held, decisions, bundle(decisions, params(caution=by)), 9) for by in (2.0, 0.0))
     assert [each["gain"]["value"] for each in wary[1:]] == [0.0, 0.0]
     assert [each["gain"]["value"] for each in bold[1:]] != [0.0, 0.0]
