@@ -1,48 +1,21 @@
 """The learners that `benchmarks/uplift.py` compares: each turns a log and new rows into effects per arm, in money.
 
-All boosted trees have the size of `Learner()`; matrices without missing cells and with one column per category go to
-those that need them. Randomised propensities are given where a library takes them.
+All boosted trees have the size of `Learner()`; those of libraries are in `rival_libraries.py`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from rival_libraries import LIBRARIES  # type: ignore[import-not-found]
+from rival_task import FOLDS, SIZE, Task  # type: ignore[import-not-found]
 
-from rapport.contracts.params import Learner
 from rapport.models.boosting import Training, fit_booster, predict
 from rapport.models.logged import Floats, Logged
 from rapport.models.propensity import with_estimated_propensities
 from rapport.models.scores import doubly_robust_scores
 from rapport.models.uplift import fit_uplift
-
-SIZE = Learner()
-FOLDS = 3
-FOREST_TREES = 200  # at least as many as the boosted trees of all others
-
-
-@dataclass(frozen=True)
-class Task:
-    """A log, new rows, costs of the arms, and what is known of the design."""
-
-    logged: Logged
-    new: NDArray[np.float32]
-    cost: Floats
-    categories: tuple[int, ...]
-    randomised: bool
-
-    @property
-    def training(self) -> Training:
-        """Settings of all boosted trees."""
-        return Training(SIZE, 1, 1, self.categories)
-
-    @property
-    def arms(self) -> int:
-        """How many, the control included."""
-        return len(self.logged.arms)
 
 
 def ours(task: Task) -> Floats:
@@ -141,25 +114,54 @@ def sketch(task: Task) -> Floats:
     return np.column_stack([np.zeros(len(new)), forest.predict(new)])
 
 
-def _priority(task: Task, priority: Floats) -> Floats:
-    """Return effects that give the rows of highest priority the best constant arm, as many as gain by it on average."""
+Priority = Callable[[Logged, NDArray[np.float32], Task], Floats]
+
+
+def _ranked(task: Task, priority: Priority) -> Floats:
+    """Return effects that give one arm to the rows of highest priority, learned from others: shape (n, arms) of it.
+
+    Which arm, and to what share of the rows: the doubly robust scores of the log, ranked out of fold, add up to most.
+    """
     scores = _scores(task, apart=True)
-    arm = 1 + int((scores.mean(axis=0) - scores[:, 0].mean() - task.cost)[1:].argmax())
+    gain = scores - scores[:, :1] - task.cost
+    held = np.empty_like(gain)
+    for inside, others in task.logged.splits(FOLDS, 4):
+        held[inside] = priority(others, task.logged.X[inside], task)
+    counts, totals = zip(*(_cut(held[:, a], gain[:, a]) for a in range(task.arms)), strict=True)
+    arm = int(np.argmax(totals))
     effect = np.zeros((len(task.new), task.arms))
-    effect[priority >= np.median(priority), arm] = 1e9
+    if totals[arm] > 0:
+        new = priority(task.logged, task.new, task)[:, arm]
+        effect[new >= np.quantile(new, 1 - counts[arm] / len(gain)), arm] = 1e9
     return effect
 
 
+def _cut(priority: Floats, gain: Floats) -> tuple[int, float]:
+    """Return how many rows of highest priority gain most in all, equal ones kept together, and that gain."""
+    order = np.argsort(-priority, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(priority[order])), len(order) - 1)
+    totals = gain[order].cumsum()[ends]
+    return int(ends[totals.argmax()]) + 1, float(totals.max())
+
+
+def _risk(logged: Logged, new: NDArray[np.float32], task: Task) -> Floats:
+    control = logged.arm == 0
+    lost = _value(logged.X[control], 1 - logged.retained[control], new, task)
+    return np.tile(lost[:, None], task.arms)
+
+
+def _response(logged: Logged, new: NDArray[np.float32], task: Task) -> Floats:
+    return _s(logged, new, task, apart=True)
+
+
 def risk_ranking(task: Task) -> Floats:
-    """The half likeliest to leave get the best constant arm."""
-    log = task.logged
-    lost = _value(log.X[log.arm == 0], 1 - log.retained[log.arm == 0], task.new, task)
-    return _priority(task, lost)
+    """One arm to those likeliest to leave without any, as many as gain by it in the log."""
+    return _ranked(task, _risk)
 
 
 def response_ranking(task: Task) -> Floats:
-    """The half of highest predicted value under the best constant arm get it."""
-    return _priority(task, _s(task.logged, task.new, task, apart=True)[:, 1:].max(axis=1))
+    """One arm to those of highest predicted value under it, as many as gain by it in the log."""
+    return _ranked(task, _response)
 
 
 def best_constant(task: Task) -> Floats:
@@ -176,132 +178,6 @@ def random_arm(task: Task) -> Floats:
     return effect
 
 
-# Libraries ------------------------------------------------------------------------------------------------------------
-
-
-def _plain(task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both matrices without missing cells: medians and flags, one column per category."""
-    both: list[list[Floats]] = [[], []]
-    for at in range(task.new.shape[1]):
-        old = task.logged.X[:, at]
-        codes = np.unique(old[~np.isnan(old)])
-        for kept, x in zip(both, (old, task.new[:, at]), strict=True):
-            if at in task.categories:
-                kept += [(x == code).astype(float) for code in codes]
-            else:
-                kept.append(np.where(np.isnan(x), np.nanmedian(old), x).astype(float))
-                if np.isnan(old).any():
-                    kept.append(np.isnan(x).astype(float))
-    return np.column_stack(both[0]), np.column_stack(both[1])
-
-
-def _regressor() -> lgb.LGBMRegressor:
-    return lgb.LGBMRegressor(**_sizes())
-
-
-def _sizes() -> dict[str, Any]:
-    return {
-        "n_estimators": SIZE.rounds, "learning_rate": SIZE.learning_rate, "num_leaves": SIZE.leaves,
-        "min_child_samples": SIZE.min_leaf_rows, "reg_lambda": 1.0, "colsample_bytree": 0.8, "subsample": 0.8,
-        "subsample_freq": 1, "n_jobs": 1, "random_state": 1, "verbosity": -1,
-    }  # fmt: skip
-
-
-def _propensity(task: Task) -> Any:
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior") if task.randomised else lgb.LGBMClassifier(**_sizes())
-
-
-def _econml(make: Callable[[Task], Any]) -> Callable[[Task], Floats]:
-    def fitted(task: Task) -> Floats:
-        X, new = _plain(task)
-        model = make(task)
-        model.fit(task.logged.value, task.logged.arm, X=X)
-        effect = model.const_marginal_effect(new).reshape(
-            len(new), task.arms - 1
-        )  # all arms against the first, at once
-        return np.column_stack([np.zeros(len(new)), effect])
-
-    return fitted
-
-
-def _linear_dml(task: Task) -> Any:
-    from econml.dml import LinearDML
-
-    return LinearDML(model_y=_regressor(), model_t=_propensity(task), discrete_treatment=True, cv=FOLDS, random_state=1)
-
-
-def _dr_econml(task: Task) -> Any:
-    from econml.dr import DRLearner
-
-    return DRLearner(model_propensity=_propensity(task), model_regression=_regressor(), model_final=_regressor(),
-                     cv=FOLDS, random_state=1)  # fmt: skip
-
-
-def _forest_dml(task: Task) -> Any:
-    from econml.dml import CausalForestDML
-
-    return CausalForestDML(model_y=_regressor(), model_t=_propensity(task), discrete_treatment=True, cv=FOLDS,
-                           n_jobs=1, random_state=1)  # fmt: skip
-
-
-def _forest_dr(task: Task) -> Any:
-    from econml.dr import ForestDRLearner
-
-    return ForestDRLearner(
-        model_propensity=_propensity(task),
-        model_regression=_regressor(),
-        cv=FOLDS,
-        n_estimators=FOREST_TREES,
-        n_jobs=1,
-        random_state=1,
-    )  # its default is 1,000 trees
-
-
-def _causalml(name: str) -> Callable[[Task], Floats]:
-    def fitted(task: Task) -> Floats:
-        import pandas as pd
-        from causalml.inference import meta
-
-        X, new = _plain(task)
-        log = task.logged
-        names = [f"a{arm}" for arm in range(task.arms)]
-        treatment = np.array(names)[log.arm]
-        model = getattr(meta, name)(learner=_regressor(), control_name="a0")
-        options: dict[str, Any] = {}
-        if task.randomised and name != "BaseDRRegressor":
-            options["p"] = {a: pd.Series(np.full(len(X), 0.5)) for a in names[1:]}
-        model.fit(X=X, treatment=treatment, y=log.value, **options)
-        options = (
-            {}
-            if name != "BaseXRegressor" or not options
-            else {"p": {a: pd.Series(np.full(len(new), 0.5)) for a in names[1:]}}
-        )
-        effect = np.asarray(model.predict(new, **options)).reshape(len(new), -1)
-        return np.column_stack([np.zeros(len(new)), effect])
-
-    return fitted
-
-
-def uplift_forest(task: Task) -> Floats:
-    """causalml's uplift forest knows yes or no only: retention, worth its money; payments by whether one pays."""
-    from causalml.inference.tree import UpliftRandomForestClassifier
-
-    X, new = _plain(task)
-    log = task.logged
-    names = np.array([f"a{arm}" for arm in range(task.arms)])
-    effect = np.zeros((len(new), task.arms))
-    for worth, y in ((log.retention_value, log.retained), (log.money[log.money > 0].mean() if log.money.any() else 0.0,
-                                                          (log.money > 0).astype(float))):  # fmt: skip
-        if np.ptp(y) > 0:
-            forest = UpliftRandomForestClassifier(control_name="a0", n_estimators=FOREST_TREES, max_depth=6, n_jobs=1,
-                                                  min_samples_leaf=200, random_state=1)  # fmt: skip
-            forest.fit(X, names[log.arm], y.astype(int))
-            effect[:, 1:] += worth * forest.predict(new)
-    return effect
-
-
 LEARNERS: dict[str, Callable[[Task], Floats]] = {
     "ours": ours,
     "S": s_learner,
@@ -314,12 +190,5 @@ LEARNERS: dict[str, Callable[[Task], Floats]] = {
     "response ranking": response_ranking,
     "best constant": best_constant,
     "random": random_arm,
-    "econml LinearDML": _econml(_linear_dml),
-    "econml DRLearner": _econml(_dr_econml),
-    "econml CausalForestDML": _econml(_forest_dml),
-    "econml ForestDRLearner": _econml(_forest_dr),
-    "causalml X": _causalml("BaseXRegressor"),
-    "causalml R": _causalml("BaseRRegressor"),
-    "causalml DR": _causalml("BaseDRRegressor"),
-    "causalml uplift forest": uplift_forest,
+    **LIBRARIES,
 }
