@@ -1,4 +1,5 @@
-"""Effects on visits in worlds of known truth that look like a mailing: ours beside plain S, by how much effects differ.
+"""Effects on visits in worlds of known truth that look like a mailing: ours beside plain S and rankings, by how much
+effects differ.
 
     python benchmarks/uplift_visits.py --seeds 31 32 33 --differences 0 0.1 0.2 0.4
 
@@ -23,7 +24,7 @@ ROWS = 32_000
 ARMS = ("none", "personal_support", "discount")
 FITS = (1, 3)  # of the trial's arms, those that the two e-mails have
 RAISES = (0.0, 0.45, 0.35)  # log-odds that each arm adds for everybody
-COMPARED = ("ours", "S")
+COMPARED = ("ours", "S", "risk ranking", "response ranking")
 
 
 def people(seed: int, difference: float, later: bool) -> tuple[np.ndarray, Floats]:
@@ -66,7 +67,7 @@ def main() -> None:
     for difference in asked.differences:
         found = np.array([shares(seed, difference) for seed in asked.seeds])
         columns = np.column_stack([found, found[:, 0] - found[:, 1]])
-        errors = columns.std(axis=0, ddof=1) / np.sqrt(len(columns)) if len(columns) > 1 else np.zeros(4)
+        errors = columns.std(axis=0, ddof=1) / np.sqrt(len(columns)) if len(columns) > 1 else np.zeros(columns.shape[1])
         cells = [f"{mean:.1f} ± {error:.1f}" for mean, error in zip(columns.mean(axis=0), errors, strict=True)]
         print(f"| {difference:g} | {' | '.join(cells)} |", flush=True)
 
