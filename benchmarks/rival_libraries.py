@@ -16,8 +16,9 @@ from rival_task import FOLDS, SIZE, Task  # type: ignore[import-not-found]
 
 from rapport.models.logged import Floats
 
-# Chosen on the randomised world's development seeds 1 and 2, of leaves of 50, 100, 250.
-# ForestDRLearner's own default are 1,000 trees, CausalForestDML's 100.
+# Shares of the ceiling in %, randomised, development seeds 1 and 2: CausalForestDML 80.7 and 84.5 with a leaf of 50,
+# 83.5 and 85.5 with 100, 85.2 and 85.2 with 250; ForestDRLearner 88.9 and 88.2 with 100, 89.9 and 88.3 with 250.
+# econml's own leaf is 5; its trees are 100 and 1,000.
 FOREST = {"min_samples_leaf": 250, "n_estimators": 100}
 
 
