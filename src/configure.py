@@ -28,7 +28,7 @@ app = new_app("Check params.yaml, or turn it to another source.")
 
 @app.command()
 def main(
-    source: Annotated[str, typer.Argument(help=f"one with a preset or configured before: {', '.join(ADAPTERS)}")] = "",
+    source: Annotated[str, typer.Argument(help=f"one of {', '.join(ADAPTERS)}")] = "",
     data: Annotated[str, typer.Option(help="folder that holds the source's files")] = "",
 ) -> None:
     """Check params.yaml; with SOURCE, turn it to that source first."""
@@ -78,8 +78,8 @@ def switch(source: str, leaving: str) -> Params:
         write_text(kept(leaving), before)
         write_text(PARAMS, kept(source).read_text(encoding="utf-8"))
     elif source == "files":  # which only the person who exported them can describe
-        overlay_params({"source.kind": source})
         write_text(kept(leaving), before)
+        overlay_params({"source.kind": source})
         told += f"; clock, outcome, interventions, features and kpis are still those of {leaving}: write your own"
     else:
         preset = read_commented(preset_path(source))

@@ -11,7 +11,7 @@ from .estimate import Estimate, cluster_codes, clustered_mean
 from .held import Held
 
 
-def average_effects(held: Held, iteration: IntArray, names: Sequence[str]) -> dict[str, Estimate]:
+def average_effects(held: Held, value: FloatArray, iteration: IntArray, names: Sequence[str]) -> dict[str, Estimate]:
     """Return the average effect of each arm after the control on the value, its own cost not taken off, money.
 
     The mean of score[a] − score[0], scores of `doubly_robust_scores` with `mu` out of fold, over the decisions of those
@@ -22,11 +22,12 @@ def average_effects(held: Held, iteration: IntArray, names: Sequence[str]) -> di
 
     Args:
         held: n out-of-fold decisions.
+        value: outcomes as they came, costs aside, money, shape (n,); the log's lack what costs due on success exceeded.
         iteration: in which each was taken, shape (n,).
         names: of the arms, the control first.
     """
     log = held.log
-    scores = doubly_robust_scores(log.value, log.arm, log.propensity, log.mu)
+    scores = doubly_robust_scores(value, log.arm, log.propensity, log.mu)
     return {
         name: _average(held, scores[:, arm] - scores[:, 0], iteration, arm) for arm, name in enumerate(names) if arm > 0
     }

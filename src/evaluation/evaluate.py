@@ -92,7 +92,8 @@ def _metrics(run: TrainedRun, judged: _Judged | None) -> dict[str, Any]:
         found["pilot"] = pilot_of(run.snapshots["value"], run.population, run.params.interventions)
     if judged is not None:
         names, iteration = run.params.interventions.names, run.decisions["iteration"].to_numpy(dtype=np.int64)
-        effects = average_effects(judged.held, iteration, names)
+        value = run.uplift["value"].to_numpy(dtype=np.float64)
+        effects = average_effects(judged.held, value, iteration, names)
         found["uplift"] = {
             **policy_scorecard(judged.held, names, judged.whole, judged.rival),
             "average_effects": {arm: effect.as_dict() for arm, effect in effects.items()},

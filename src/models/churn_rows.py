@@ -124,7 +124,8 @@ def control_weights(snapshots: pd.DataFrame, decisions: pd.DataFrame, control: s
 
 
 def inverse_weights(propensity: Floats, as_of: pd.Series) -> Floats:
-    """Return weights ∝ 1 / propensity of the control, at most `HEAVIEST`, their mean 1 at each instant; shape (n,).
+    """Return weights ∝ 1 / propensity of the control, held at `HEAVIEST` times their mean, then brought to mean 1 at
+    each instant; shape (n,).
 
     Args:
         propensity: with which the control was decided, NaN where it was not, or nobody knows: those weigh 1.

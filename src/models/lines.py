@@ -3,8 +3,8 @@
 One Newton step from the scores so far: slopes = (H + Λ)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
 z the basis columns and a 1. Leaving a fold out subtracts its sums. Λ is one penalty for all columns, or one for each
 feature, so that few features may matter much and all others hardly (`_relevance`); which, is chosen out of fold. The
-posterior covariance, one penalty λ integrated out, gives intervals whose coverage is right on average over rows (Wahba
-1983, JRSS B 45; Nychka 1988, JASA 83).
+posterior covariance, penalties integrated out (`_doubts`), gives intervals whose coverage is right on average over rows
+(Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
 """
 
 from collections.abc import Iterator, Mapping

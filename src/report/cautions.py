@@ -41,15 +41,19 @@ def _estimated(propensity: Mapping[str, Any], decisions: int) -> list[str]:
     where all were logged."""
     if not propensity["estimated"]:
         return []
+    told = (
+        f"{number(propensity['estimated'])} of {number(decisions)} propensities were not logged but estimated: "
+        "differences that the data do not show may bias the values of the policies."
+    )
+    if "ahead_of_shares" not in propensity:  # earlier versions did not write it
+        return [told]
     ahead = propensity["ahead_of_shares"]
     unclear = ahead["low"] is None or ahead["low"] <= 0 <= ahead["high"]
     verdict = "not shown to be better than" if unclear else "better than" if ahead["low"] > 0 else "worse than"
     own, shares = (number(propensity[key]["value"], 4) for key in ("log_loss", "log_loss_of_shares"))
     return [
-        f"{number(propensity['estimated'])} of {number(decisions)} propensities were not logged but estimated: "
-        "differences that the data do not show may bias the values of the policies. "
-        f"As a guess of who got which arm, the estimated propensities are {verdict} the arms' shares alone: log-loss "
-        f"{own} against {shares}, ahead by {with_interval(ahead, 4)}.",
+        f"{told} As a guess of who got which arm, the estimated propensities are {verdict} the arms' shares alone: "
+        f"log-loss {own} against {shares}, ahead by {with_interval(ahead, 4)}.",
     ]
 
 

@@ -127,7 +127,7 @@ def average_effects(metrics: Mapping[str, Any]) -> dict[str, ArmEffect]:
     >>> found["call"], found["mail"].value
     (ArmEffect(value='2.00', within='1.00 to 3.00'), 'too few decisions of it or of the control: 4')
     """
-    found = metrics["uplift"]["average_effects"] if "uplift" in metrics else {}
+    found = metrics.get("uplift", {}).get("average_effects", {})  # earlier versions did not write it
     return {arm: ArmEffect(_effect(each), interval(each)) for arm, each in found.items()}
 
 

@@ -26,7 +26,7 @@ def logged(value: np.ndarray, arm: np.ndarray, propensity: np.ndarray, mu: float
 
 
 def one_iteration(held: Held) -> dict[str, Estimate]:
-    return average_effects(held, np.zeros(len(held.log.arm), dtype=np.int64), NAMES)
+    return average_effects(held, held.log.value, np.zeros(len(held.log.arm), dtype=np.int64), NAMES)
 
 
 def drawn(rows: int, seed: int, call: float, propensity: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)) -> Held:
@@ -55,7 +55,7 @@ def test_two_iterations_by_hand() -> None:
         np.select([arm == 1], [np.where(later, 7.0, 4.0)]) + away, arm, np.select([~later, arm < 2], [0.5, 0.25], 0.5)
     )
     # Scores vary as 1/p_a + 1/p_0: 4 at first, 8 then; 60 rows weigh 1/4 each, 120 rows 1/8.
-    found = average_effects(held, later.astype(np.int64), NAMES)
+    found = average_effects(held, held.log.value, later.astype(np.int64), NAMES)
     assert found["call"].value == pytest.approx((15 * 4 + 15 * 7) / 30)
     assert found["call"].n == 180
     gained = np.select([arm == 1, arm == 0], [held.log.value, -held.log.value]) / held.log.propensity
@@ -100,7 +100,7 @@ def test_it_is_the_effect_on_those_who_may_receive_the_arm_and_could_have() -> N
 def test_an_iteration_that_hardly_explored_does_not_drown_the_pilot() -> None:
     pilot = drawn(1500, 2, 1.0)
     both, iteration = joined(pilot, drawn(3000, 3, 1.0, (0.02, 0.03, 0.95)))
-    alone, told = one_iteration(pilot)["call"], average_effects(both, iteration, NAMES)["call"]
+    alone, told = one_iteration(pilot)["call"], average_effects(both, both.log.value, iteration, NAMES)["call"]
     assert told.se <= alone.se
     assert one_iteration(both)["call"].se > 1.5 * alone.se
 
@@ -111,15 +111,24 @@ def test_an_iteration_of_too_few_counts_only_where_none_has_more() -> None:
         late = np.zeros(400, dtype=np.int64)
         late[np.flatnonzero(held.log.arm == few)[-(LEAST_DECISIONS - 1) :]] = 1
         late[np.flatnonzero(held.log.arm == 1 - few)[-2 * LEAST_DECISIONS :]] = 1
-        assert average_effects(held, late, NAMES)["call"].n == (late == 0).sum()
+        assert average_effects(held, held.log.value, late, NAMES)["call"].n == (late == 0).sum()
     each = np.arange(400) // 40  # about thirteen of each arm in each
-    assert average_effects(held, each, NAMES)["call"] == one_iteration(held)["call"]
+    assert average_effects(held, held.log.value, each, NAMES)["call"] == one_iteration(held)["call"]
 
 
 def test_outcomes_that_never_vary_have_no_effect() -> None:
     arm = np.tile([0, 1], 60)
     found = one_iteration(logged(np.full(120, 5.0), arm, np.full(120, 0.5), mu=5.0))["call"]
     assert (found.value, found.se) == (0.0, 0.0)
+
+
+def test_costs_that_turned_out_other_than_expected_are_no_effect() -> None:
+    """A log's value lacks what was due on success beyond what was expected (evaluation.held): 4 of each call here."""
+    held = drawn(3000, 5, 2.0)
+    due = replace(held, log=replace(held.log, value=held.log.value - 4.0 * (held.log.arm == 1)))
+    told = average_effects(due, held.log.value, np.zeros(3000, dtype=np.int64), NAMES)["call"]
+    assert told == one_iteration(held)["call"]
+    assert told.value - one_iteration(due)["call"].value == pytest.approx(4.0, abs=0.5)
 
 
 @pytest.mark.parametrize("policies", [[(1 / 3, 1 / 3, 1 / 3)], [(1 / 3, 1 / 3, 1 / 3), (0.2, 0.6, 0.2)] * 2])
@@ -129,7 +138,8 @@ def test_intervals_hold_the_truth(policies: list[tuple[float, float, float]]) ->
     found = []
     for seed in range(300):
         parts = [drawn(300, 1000 * seed + at, 1.0, policy) for at, policy in enumerate(policies)]
-        found.append(average_effects(*joined(*parts), NAMES)["call"])
+        every, iteration = joined(*parts)
+        found.append(average_effects(every, every.log.value, iteration, NAMES)["call"])
     held = np.mean([each.low <= 1.0 <= each.high for each in found])
     assert 0.92 < held < 0.98
     assert abs(np.mean([(each.value - 1.0) / each.se for each in found])) < 0.15

@@ -30,7 +30,8 @@ def test_average_effects_are_told_of_every_arm_and_agree_with_what_the_model_was
     people, rows = len(read_frame(FEATURES / "population.parquet")), read_frame(OUT_OF_FOLD / "uplift.parquet")
     held, names = held_out(rows, decisions, params, people), params.interventions.names
     told = read_json(EVALUATION / "metrics.json")["uplift"]["average_effects"]
-    expected = average_effects(held, decisions["iteration"].to_numpy(dtype=np.int64), names)
+    value = rows["value"].to_numpy(dtype=np.float64)
+    expected = average_effects(held, value, decisions["iteration"].to_numpy(dtype=np.int64), names)
     assert told == {arm: each.as_dict() for arm, each in expected.items()}
     uplift = read_bundle(BUNDLE).uplift
     assert uplift is not None

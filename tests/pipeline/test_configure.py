@@ -106,7 +106,7 @@ def test_a_folder_that_is_not_there_is_fetched_only_where_it_can_be(kind: str, a
 
 def test_the_sources_are_named_and_the_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = " ".join(CliRunner().invoke(configure.app, ["--help"]).output.split())
-    assert f"configured before: {', '.join(ADAPTERS)} Options" in shown
+    assert f"one of {', '.join(ADAPTERS)} Options" in shown
     make_project(tmp_path)
     with inside(tmp_path):
         configure.main("telco", "data")
