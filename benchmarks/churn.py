@@ -184,8 +184,8 @@ def trial_worlds(names: list[str], seeds: list[int], rows: int, later_rows: int)
     for name in names:
         for seed in seeds:
             decisions = PARTNER_ROWS if name == "partners" else rows
-            data = draw_trial(Trial(decisions, seed, **WORLDS[name]))  # type: ignore[arg-type]
-            later = draw_trial(Trial(later_rows, seed, later=True, **WORLDS[name]))  # type: ignore[arg-type]
+            data = draw_trial(Trial(decisions, seed, **WORLDS[name]))
+            later = draw_trial(Trial(later_rows, seed, later=True, **WORLDS[name]))
             table = trial_table(data, later, Training(Learner().of_churn, seed, 1, TRIAL_CATEGORIES))
             before = expected_calibration_error(table["churned"].to_numpy(), table[WITHOUT_WEIGHTS].to_numpy())
             first = [name, str(seed), f"{table['churned'].mean():.1%}", f"{against_truth(table):.4f}", f"{before:.4f}"]

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from rapport.models.logged import Logged
 from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, TrialData, draw_trial
 
 ROWS, PARTNER_ROWS, NEW_ROWS = 40_000, 4_000, 40_000
-WORLDS: dict[str, dict[str, object]] = {
+WORLDS: dict[str, dict[str, Any]] = {
     "randomised": {},
     "targeted, logged": {"logging": "targeted"},
     "targeted, unrecorded": {"logging": "unrecorded"},
@@ -45,8 +46,8 @@ def one(world: str, seed: int, learner: str, rows: int) -> dict[str, object]:
     from rivals import LEARNERS, Task  # type: ignore[import-not-found]
 
     settings = WORLDS[world]
-    data = draw_trial(Trial(rows=rows, seed=seed, **settings))  # type: ignore[arg-type]
-    new = draw_trial(Trial(rows=NEW_ROWS, seed=seed, later=True, **settings))  # type: ignore[arg-type]
+    data = draw_trial(Trial(rows=rows, seed=seed, **settings))
+    new = draw_trial(Trial(rows=NEW_ROWS, seed=seed, later=True, **settings))
     task = Task(log_of(data), new.X, data.cost, TRIAL_CATEGORIES, "logging" not in settings)
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     before, started = resident_mib("VmRSS"), time.process_time()

@@ -43,12 +43,12 @@ def _average(held: Held, gained: FloatArray, iteration: IntArray, arm: int) -> E
     _, at = np.unique(iteration, return_inverse=True)
     told = np.minimum(np.bincount(at, treated), np.bincount(at, controls)) >= LEAST_DECISIONS
     rows, at = (rows & told[at], at) if told.any() else (rows, np.zeros_like(at))
-    weight = _precision(at, (treated | controls) / logged_propensity(log.arm, log.propensity) ** 2, rows)
+    weight = _by_propensities(at, (treated | controls) / logged_propensity(log.arm, log.propensity) ** 2, rows)
     total = float((weight * gained[rows]).mean())
     return clustered_mean(total + weight * (gained[rows] - total), cluster_codes(log.cluster[rows], len(weight)))
 
 
-def _precision(iteration: IntArray, inverse: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
+def _by_propensities(iteration: IntArray, inverse: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
     """Return the weights of the m chosen rows, mean 1, shape (m,): the inverse of what scores of their iteration vary.
 
     That is E[1/p_a + 1/p_0] times the outcome's variance; `inverse`, shape (n,), has the former as its expectation.

@@ -98,10 +98,8 @@ def decided_arms(snapshots: pd.DataFrame, decisions: pd.DataFrame, arms: Sequenc
     Returns:
         −1 where there was a contact and not one decision to explain it: the row is under no known arm.
     """
-    keys = ["stakeholder_id", "as_of"]
-    decided = decisions[decisions["arm"] != arms[0]].drop_duplicates(keys, keep=False)
-    index = pd.MultiIndex.from_frame(decided[keys]).get_indexer(pd.MultiIndex.from_frame(snapshots[keys]))
-    code = np.append(pd.Index(arms).get_indexer(pd.Index(decided["arm"])), -1)[index]  # −1 takes the last
+    decided, at = _only_one(snapshots, decisions[decisions["arm"] != arms[0]])
+    code = np.append(pd.Index(arms).get_indexer(pd.Index(decided["arm"])), -1)[at]  # −1 takes the last
     return np.where(under_control(snapshots), 0, code).astype(np.int64)
 
 
@@ -116,11 +114,18 @@ def control_weights(snapshots: pd.DataFrame, decisions: pd.DataFrame, control: s
     Returns:
         `inverse_weights` of those for whom the control was decided at the instant; 1 of others: for them nobody chose.
     """
-    keys = ["stakeholder_id", "as_of"]
-    decided = decisions[decisions["arm"] == control].drop_duplicates(keys, keep=False)
-    index = pd.MultiIndex.from_frame(decided[keys]).get_indexer(pd.MultiIndex.from_frame(snapshots[keys]))
-    propensity = np.append(decided["propensity"].to_numpy(dtype=np.float64), np.nan)[index]  # −1 takes the last
+    decided, at = _only_one(snapshots, decisions[decisions["arm"] == control])
+    propensity = np.append(decided["propensity"].to_numpy(dtype=np.float64), np.nan)[at]  # −1 takes the last
     return inverse_weights(np.where(under_control(snapshots), propensity, np.nan), snapshots["as_of"])
+
+
+def _only_one(snapshots: pd.DataFrame, decisions: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Return the decisions that are the only one of a stakeholder at an instant, and the row among them of each
+    snapshot's, −1 where there is none, shape (n,)."""
+    keys = ["stakeholder_id", "as_of"]
+    decided = decisions.drop_duplicates(keys, keep=False)
+    at = pd.MultiIndex.from_frame(decided[keys]).get_indexer(pd.MultiIndex.from_frame(snapshots[keys]))
+    return decided, at.astype(np.int64)
 
 
 def inverse_weights(propensity: Floats, as_of: pd.Series) -> Floats:

@@ -1,6 +1,6 @@
 """The churn part of a training: risk, curve and margin for today, and held-out predictions by which to judge them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,9 @@ from .churn_curve import ChurnCurve, fit_curve
 from .churn_rows import ChurnRows, earlier_rows, held_out_parts
 from .logged import Floats
 from .margin import Margin, fit_margin
+from .progress import Say
 from .search import search_learner
 from .single_feature import refuse_telltale
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
     hessian, gradient = _sums(study, start, basis)
     all_hessian, all_gradient = hessian.sum(axis=1), gradient.sum(axis=1)
     _, feature = np.unique([*basis.sources, -1], return_inverse=True)  # the constant is a feature by itself
-    left_out = _slopes(all_hessian[:, None] - hessian, all_gradient[:, None] - gradient, feature).astype(np.float32)
+    others = all_hessian[:, None] - hessian, all_gradient[:, None] - gradient
+    left_out = _slopes(*others, _relevance(*others, feature)).astype(np.float32)
     best = _best_penalty(study, start, basis, left_out)
     each = np.arange(study.arms)
     lines = np.empty((len(start), study.arms), dtype=np.float32)
@@ -101,8 +102,10 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
         for k in range(study.folds):
             rows = study.fold[part] == k
             lines[part][rows] = wide[rows] @ left_out[best, each, k].T
-    slopes = _slopes(all_hessian, all_gradient, feature)[best, each]
-    doubts = _doubts(all_hessian, all_gradient, slopes, feature)
+    own = _relevance(all_hessian, all_gradient, feature)
+    slopes = _slopes(all_hessian, all_gradient, own)[best, each]
+    found = (feature.max() + 1) * study.arms
+    doubts = _doubts(all_hessian, all_gradient, slopes, own, found)
     return Lines(slopes.astype(np.float32), doubts.astype(np.float32)), lines
 
 
@@ -140,14 +143,13 @@ def _chunks(study: Study, basis: Basis) -> Iterator[tuple[slice, Small]]:
         yield part, widened(basis, study.X[part])
 
 
-def _slopes(hessian: Floats, gradient: Floats, feature: NDArray[np.int64]) -> Floats:
+def _slopes(hessian: Floats, gradient: Floats, own: Floats) -> Floats:
     """Return the slopes under each of PENALTIES, then those of STRICTER, shape (penalties, …, q + 1).
 
     Args:
         hessian, gradient: H, shape (…, q + 1, q + 1), and g, shape (…, q + 1).
-        feature: of each column, 0 … f − 1, shape (q + 1,).
+        own: penalties of `_relevance`, shape (…, q + 1).
     """
-    own = _relevance(hessian, gradient, feature)
     penalties = [np.full_like(gradient, penalty) for penalty in PENALTIES] + [stricter * own for stricter in STRICTER]
     return np.stack([np.linalg.solve(_penalised(hessian, each), gradient[..., None])[..., 0] for each in penalties])
 
@@ -173,29 +175,28 @@ def _penalised(hessian: Floats, penalty: Floats) -> Floats:
     return np.asarray(hessian + penalty[..., None] * np.eye(hessian.shape[-1]))
 
 
-def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, feature: NDArray[np.int64]) -> Floats:
+def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, own: Floats, found: int) -> Floats:
     """Return how far the truth lies around each arm's slopes and constant, E[(β − b)(β − b)ᵀ], (k, q + 1, q + 1).
 
-    The arms have unknown penalties Λ: one of PENALTIES for all of them, or each feature its own in every arm, with
-    posterior weights w(Λ) by the marginal likelihood of all arms, less _CHOICE for each penalty found (Akaike 1974):
-    Σ w [(H + Λ)⁻¹ + (m − b)(m − b)ᵀ], m = (H + Λ)⁻¹ g and b the slopes in use. One Λ per arm, the likeliest, would call
-    an arm's slopes certain to be nil where its own rows are too few to show any. Where Λ is one for all, the constant
-    keeps the least penalty.
+    The arms have unknown penalties Λ: one of PENALTIES for all of them, or each feature its own in every arm (`own`, of
+    which `found` were found), with posterior weights w(Λ) by the marginal likelihood of all arms, less _CHOICE for each
+    penalty found (Akaike 1974): Σ w [(H + Λ)⁻¹ + (m − b)(m − b)ᵀ], m = (H + Λ)⁻¹ g and b the slopes in use. One Λ per
+    arm, the likeliest, would call an arm's slopes certain to be nil where its own rows are too few to show any. Where Λ
+    is one for all, the constant keeps the least penalty.
     """
-    own = _relevance(hessian, gradient, feature)
     alike = [np.full_like(gradient, penalty) for penalty in PENALTIES]
     likelihood = np.array([_log_likelihood(hessian, gradient, penalty).sum() for penalty in [*alike, own]])
-    likelihood[-1] -= _CHOICE * len(hessian) * (feature.max() + 1)
+    likelihood[-1] -= _CHOICE * found
     weight = np.exp(likelihood - likelihood.max())
     weight /= weight.sum()
-    found = np.zeros_like(hessian)
+    doubts = np.zeros_like(hessian)
     for penalty in alike:
         penalty[:, -1] = PENALTIES[0]
     for share, penalty in zip(weight, [*alike, own], strict=True):
         covariance = np.linalg.inv(_penalised(hessian, penalty))
         away = (covariance @ gradient[..., None])[..., 0] - slopes
-        found += share * (covariance + away[:, :, None] * away[:, None, :])
-    return np.asarray(np.tril(found) + np.tril(found, -1).swapaxes(1, 2))
+        doubts += share * (covariance + away[:, :, None] * away[:, None, :])
+    return np.asarray(np.tril(doubts) + np.tril(doubts, -1).swapaxes(1, 2))
 
 
 def _log_likelihood(hessian: Floats, gradient: Floats, penalty: Floats) -> Floats:

@@ -9,7 +9,7 @@ count as the cap while the sizes are learned, and their mean is scaled back: the
 of arms. Prediction averages the boosters of the folds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,10 +25,10 @@ from .departures import Departures, Found, fit_departures
 from .lines import Small, widened
 from .links import Link
 from .logged import Floats, Logged, Worth
+from .progress import Say, silent
 
 PARTS = ("retention", "pays", "size")
 TOLD = ("retention", "whether one pays", "how much")  # the parts, in words
-Say = Callable[[str], None]
 MOST_LINEAR = 24  # features in the lines, those with the largest gain in the bases first
 CAP = 3.0  # robust standard deviations of log size above the median
 _LEAST_ZERO = 0.01  # share of zeros from which money is a hurdle
@@ -122,10 +122,6 @@ class OutcomeModel:
             for name in PARTS
         )
         return cls(retention, pays, size, Basis.from_dict(document["basis"]))
-
-
-def silent(_: str) -> None:
-    """Take a line of progress and say nothing."""
 
 
 def fit_outcomes(logged: Logged, training: Training, say: Say = silent) -> tuple[OutcomeModel, Floats]:

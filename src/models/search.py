@@ -5,7 +5,7 @@ rows give the same search. The search is part of the fit: held-out rows never se
 best of the trials is better by more than a standard error of the difference.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +21,7 @@ from .churn_rows import ChurnRows, held_out_parts
 from .control_trees import TaughtRows
 from .linear_risk import PENALTIES
 from .logged import Floats
+from .progress import Say
 
 ROUNDS, LEAVES, LEAF_ROWS, RATES = (50, 400), (4, 63), (20, 300), (0.02, 0.2)  # searched between
 
@@ -33,7 +34,7 @@ class Searched:
     trials: tuple[dict[str, Any], ...]
 
 
-def search_learner(rows: ChurnRows, training: Training, say: Callable[[str], None]) -> Searched:
+def search_learner(rows: ChurnRows, training: Training, say: Say) -> Searched:
     """Return the learner that predicts the latest of the rows best from the others, within `learner.search.trials`.
 
     Args:

@@ -6,7 +6,7 @@ stakeholder's outcome. Only propensities that were not logged are estimated once
 own but for the few numbers of a blend (models/propensity.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from .churn_rows import ChurnRows, churn_rows, control_weights, decided_arms
 from .churn_training import fit_risk, train_churn
 from .encoding import Encoding
 from .logged import Floats, Logged, logged_decisions, worth_of
+from .progress import Say
 from .propensity import with_estimated_propensities
 from .success import success_probabilities
 from .uplift import LEAST_DECISIONS, fit_uplift
@@ -56,7 +57,7 @@ class Trained:
     log: dict[str, object]
 
 
-def train(rows: Rows, params: Params, say: Callable[[str], None]) -> Trained:
+def train(rows: Rows, params: Params, say: Say) -> Trained:
     """Return bundle and out-of-fold predictions.
 
     Args:
@@ -114,7 +115,7 @@ def decisions_log(decisions: pd.DataFrame, params: Params) -> dict[str, object]:
 
 
 def _out_of_fold(decisions: pd.DataFrame, logged: Logged, risk: ChurnRows, training: Training,
-                 catalogue: Interventions, say: Callable[[str], None]) -> pd.DataFrame:  # fmt: skip
+                 catalogue: Interventions, say: Say) -> pd.DataFrame:  # fmt: skip
     """Predict each decision by models that never saw its stakeholder."""
     n, arms = logged.eligible.shape
     fold = folds_by_id(logged.ids, training.learner.folds, training.seed)

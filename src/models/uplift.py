@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from .boosting import Training
 from .logged import Floats, Logged, Worth
-from .outcomes import OutcomeModel, Say, fit_outcomes, silent
+from .outcomes import OutcomeModel, fit_outcomes
+from .progress import Say, silent
 from .scores import doubly_robust_scores
 
 _TINY = 1e-200  # of which inverses may still be added up and squared differences still be told

@@ -157,8 +157,13 @@ def test_types_of_the_ledger_occur_too(export: Path) -> None:
         configure.main("", "")
 
 
-def test_a_table_too_large_to_look_through_is_left_to_the_stages(export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROWS_AT_ONCE", 0)
+def test_a_table_too_large_to_look_through_is_left_to_the_stages(
+    export: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with inside(export):
         overlay_params({"outcome.churn": {"event": "left"}})
+        with pytest.raises(ParamsError, match="got 'left'"):
+            configure.main("", "")
+        monkeypatch.setattr(files, "ROWS_AT_ONCE", 0)
         configure.main("", "")
+    assert "is in order" in capsys.readouterr().out
