@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 Floats = NDArray[np.float64]
 Kind = Literal["constant", "none", "platt", "isotonic"]
 LEAST_OF_EACH = 10  # leavers and stayers below which nothing is chosen and Platt stands
-_LEAST_STEPS = 100  # leavers and stayers below which a step function is not tried
+_LEAST_STEPS = 300  # leavers and stayers below which a step function is not tried
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Churn risk under the control: boosted trees and a logistic regression, blended and calibrated out of fold.
 
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
-calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and which
-penalty of the regression. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the
+calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and how
+strict a regression. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the
 control's rows alone, weighed so that they stand for all who were decided for
 (models.churn_rows).
 """
@@ -21,7 +21,8 @@ from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, raw_scores
 from .calibrators import Calibrator, choose_calibrator, fewest, log_loss_of
 from .control_trees import TaughtRows, of_rounds, stops_of
-from .linear_risk import LEAST_CATEGORY, PENALTIES, LinearRisk, log_odds_of
+from .linear_risk import STRICTER, LinearRisk, log_odds_of
+from .ranked import LEAST_CATEGORY
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -118,7 +119,8 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         return constant
     everyone, linear, moved = np.ones(len(y), dtype=bool), None, np.zeros(len(y))
     if by_linear or rows.several_arms:
-        (linear,), moved = rows.regressions(everyone, training, [found.penalty])
+        regressions, moved = rows.regressions(everyone, training)
+        linear = regressions[found.strictness]
     trees = rows.trees(everyone, moved, of_rounds(training, found.rounds)) if by_trees else None
     return ChurnModel(trees, linear if by_linear else None, calibrator)
 
@@ -143,25 +145,25 @@ class _OutOfFold:
     Attributes:
         odds: log-odds of trees and regression, shape (n, 2), NaN beside the control.
         rounds: how many trees.
-        penalty: of the regression.
+        strictness: which of STRICTER.
     """
 
     odds: Floats
     rounds: int
-    penalty: float
+    strictness: int
 
 
 def _out_of_fold(rows: TaughtRows, weight: Floats, fold: NDArray[np.int64], training: Training) -> _OutOfFold | None:
-    """Return rounds and penalty of lowest weighted log-loss; None where the control's rows that teach a fold are too
+    """Return rounds and strictness of lowest weighted log-loss; None where the control's rows that teach a fold are too
     few or of one class."""
     control, stops, taught_by = rows.arm == 0, stops_of(training), []
-    of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, PENALTIES))
+    of_trees, of_lines = (np.full((len(rows.y), len(tried)), np.nan) for tried in (stops, STRICTER))
     for k in range(training.learner.folds):
         inside, outside = (fold == k) & control, fold != k
         taught = rows.y[outside & control]
         if len(taught) < LEAST_CATEGORY or not 0 < taught.sum() < len(taught):
             return None
-        risks, moved = rows.regressions(outside, training, PENALTIES)
+        risks, moved = rows.regressions(outside, training)
         trees, of_trees[inside] = rows.staged(outside, moved, training, rows.X[inside])
         of_lines[inside] = log_odds_of(risks, rows.X[inside])
         taught_by.append(trees)
@@ -172,7 +174,7 @@ def _out_of_fold(rows: TaughtRows, weight: Floats, fold: NDArray[np.int64], trai
             again = rows.learned_again(fold != k, trees, of_rounds(training, stops[best_trees]))
             inside = (fold == k) & control
             odds[inside, 0] = raw_scores(again, rows.X[inside], training.threads)
-    return _OutOfFold(odds, stops[best_trees], PENALTIES[best_line])
+    return _OutOfFold(odds, stops[best_trees], best_line)
 
 
 def _best(tried: Floats, y: Floats, weight: Floats) -> int:

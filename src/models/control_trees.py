@@ -104,12 +104,10 @@ class TaughtRows:
         """Whether some rows are under another arm than the control."""
         return self.with_arm is not None
 
-    def regressions(
-        self, some: Flags, training: Training, penalties: Sequence[float]
-    ) -> tuple[tuple[LinearRisk, ...], Floats]:
-        """Return regressions of some of the rows, mask of shape (n,), by penalty, and by how much the arm of each of
-        those rows moves it."""
-        return fit_control_risks(self.X[some], self.y[some], self.arm[some], training, penalties)
+    def regressions(self, some: Flags, training: Training) -> tuple[tuple[LinearRisk, ...], Floats]:
+        """Return regressions of some of the rows, mask of shape (n,), by how strict they are, and by how much the arm
+        of each of those rows moves it."""
+        return fit_control_risks(self.X[some], self.y[some], self.arm[some], training)
 
     def staged(self, some: Flags, moved: Floats, training: Training, new: Matrix) -> tuple[ArmTrees, Floats]:
         """Return as many trees as the last of `stops_of`, and what they say of others, shape (m, p), after each."""

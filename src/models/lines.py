@@ -2,9 +2,9 @@
 
 One Newton step from the scores so far: slopes = (H + Λ)⁻¹ g, H = Σ w z zᵀ and g = Σ z ∂ℓ/∂score over the arm's rows,
 z the basis columns and a 1. Leaving a fold out subtracts its sums. Λ is one penalty for all columns, or one for each
-feature, so that few features may matter much and all others hardly (`_relevance`); which, is chosen out of fold. The
-posterior covariance, penalties integrated out (`_doubts`), gives intervals whose coverage is right on average over rows
-(Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
+feature, so that few features may matter much and all others hardly (models.relevance); which, is chosen out of fold.
+The posterior covariance, penalties integrated out (`_doubts`), gives intervals whose coverage is right on average over
+rows (Wahba 1983, JRSS B 45; Nychka 1988, JASA 83).
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from .base import Study
 from .basis import Basis
 from .logged import Floats
+from .relevance import own_penalties, penalised, ridge
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 STRICTER = (1.0, 3.0, 10.0, 30.0)  # times the features' own penalties
 _FIRST_PENALTY = 100.0  # of every feature, before its own is found
-_LARGEST_PENALTY = 1e6
 _CHOICE = 1.0  # log-likelihood that each penalty found costs
-_STEPS = 10  # by which a feature's own penalty is found: more of them change little
 _CHUNK = 65_536
 _BLOCK = 256
 Small = NDArray[np.float32]
@@ -94,7 +93,7 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
     all_hessian, all_gradient = hessian.sum(axis=1), gradient.sum(axis=1)
     _, feature = np.unique([*basis.sources, -1], return_inverse=True)  # the constant is a feature by itself
     others = all_hessian[:, None] - hessian, all_gradient[:, None] - gradient
-    left_out = _slopes(*others, _relevance(*others, feature)).astype(np.float32)
+    left_out = _slopes(*others, _own(*others, feature)).astype(np.float32)
     best = _best_penalty(study, start, basis, left_out)
     each = np.arange(study.arms)
     lines = np.empty((len(start), study.arms), dtype=np.float32)
@@ -102,7 +101,7 @@ def fit_lines(study: Study, start: Floats, basis: Basis) -> tuple[Lines, Small]:
         for k in range(study.folds):
             rows = study.fold[part] == k
             lines[part][rows] = wide[rows] @ left_out[best, each, k].T
-    own = _relevance(all_hessian, all_gradient, feature)
+    own = _own(all_hessian, all_gradient, feature)
     slopes = _slopes(all_hessian, all_gradient, own)[best, each]
     found = (feature.max() + 1) * study.arms
     doubts = _doubts(all_hessian, all_gradient, slopes, own, found)
@@ -148,31 +147,14 @@ def _slopes(hessian: Floats, gradient: Floats, own: Floats) -> Floats:
 
     Args:
         hessian, gradient: H, shape (…, q + 1, q + 1), and g, shape (…, q + 1).
-        own: penalties of `_relevance`, shape (…, q + 1).
+        own: penalties of `own_penalties`, shape (…, q + 1).
     """
     penalties = [np.full_like(gradient, penalty) for penalty in PENALTIES] + [stricter * own for stricter in STRICTER]
-    return np.stack([np.linalg.solve(_penalised(hessian, each), gradient[..., None])[..., 0] for each in penalties])
+    return np.stack([ridge(hessian, gradient, each) for each in penalties])
 
 
-def _relevance(hessian: Floats, gradient: Floats, feature: NDArray[np.int64]) -> Floats:
-    """Return each column's penalty, that of its feature, of nearly the largest marginal likelihood, shape (…, q + 1).
-
-    EM: a feature's slopes have the prior variance that their squares are expected to have (automatic relevance
-    determination, Tipping 2001, JMLR 1; for groups of columns Wipf & Rao 2007, IEEE TSP 55).
-    """
-    member = np.equal.outer(feature, np.arange(feature.max() + 1)).astype(np.float64)
-    sizes = member.sum(axis=0)
-    penalty = np.full_like(gradient, _FIRST_PENALTY)
-    for _ in range(_STEPS):
-        covariance = np.linalg.inv(_penalised(hessian, penalty))
-        mean = (covariance @ gradient[..., None])[..., 0]
-        square = (mean**2 + np.diagonal(covariance, axis1=-2, axis2=-1)) @ member / sizes
-        penalty = 1.0 / np.maximum(square, 1.0 / _LARGEST_PENALTY)[..., feature]
-    return penalty
-
-
-def _penalised(hessian: Floats, penalty: Floats) -> Floats:
-    return np.asarray(hessian + penalty[..., None] * np.eye(hessian.shape[-1]))
+def _own(hessian: Floats, gradient: Floats, feature: NDArray[np.int64]) -> Floats:
+    return own_penalties(hessian, gradient, feature, np.full_like(gradient, _FIRST_PENALTY))
 
 
 def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, own: Floats, found: int) -> Floats:
@@ -193,7 +175,7 @@ def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, own: Floats, foun
     for penalty in alike:
         penalty[:, -1] = PENALTIES[0]
     for share, penalty in zip(weight, [*alike, own], strict=True):
-        covariance = np.linalg.inv(_penalised(hessian, penalty))
+        covariance = np.linalg.inv(penalised(hessian, penalty))
         away = (covariance @ gradient[..., None])[..., 0] - slopes
         doubts += share * (covariance + away[:, :, None] * away[:, None, :])
     return np.asarray(np.tril(doubts) + np.tril(doubts, -1).swapaxes(1, 2))
@@ -201,6 +183,5 @@ def _doubts(hessian: Floats, gradient: Floats, slopes: Floats, own: Floats, foun
 
 def _log_likelihood(hessian: Floats, gradient: Floats, penalty: Floats) -> Floats:
     """Return the logarithm of each arm's marginal likelihood, shape (k,), up to a constant."""
-    penalised = _penalised(hessian, penalty)
-    fitted = np.einsum("kq,kq->k", gradient, np.linalg.solve(penalised, gradient[..., None])[..., 0])
-    return np.asarray(0.5 * (fitted + np.log(penalty).sum(axis=1) - np.linalg.slogdet(penalised)[1]))
+    fitted = np.einsum("kq,kq->k", gradient, ridge(hessian, gradient, penalty))
+    return np.asarray(0.5 * (fitted + np.log(penalty).sum(axis=1) - np.linalg.slogdet(penalised(hessian, penalty))[1]))

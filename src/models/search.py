@@ -19,7 +19,6 @@ from .boosting import Training
 from .calibrators import log_loss_of
 from .churn_rows import ChurnRows, held_out_parts
 from .control_trees import TaughtRows
-from .linear_risk import PENALTIES
 from .logged import Floats
 from .progress import Say
 
@@ -79,7 +78,7 @@ class _Part:
 def _part(others: ChurnRows, new: ChurnRows, training: Training) -> _Part:
     rows = TaughtRows.of(others.X, others.churned.astype(np.float64), others.arm, training)
     everyone = np.ones(len(rows.y), dtype=bool)
-    moved = rows.regressions(everyone, training, PENALTIES[:1])[1] if rows.several_arms else np.zeros(len(rows.y))
+    moved = rows.regressions(everyone, training)[1] if rows.several_arms else np.zeros(len(rows.y))
     return _Part(rows, moved, new)
 
 
