@@ -18,7 +18,7 @@ from rapport.models.churn import ChurnModel, Decided, fit_churn
 from rapport.models.churn_rows import inverse_weights
 from rapport.models.control_trees import of_rounds
 from rapport.models.drivers import churn_contributions
-from rapport.models.linear_risk import PENALTIES, fit_control_risks
+from rapport.models.linear_risk import STRICTER, fit_control_risks
 from rapport.worlds.trial import TRIAL_CATEGORIES, Trial, draw_trial
 
 TRAINING = Training(Learner(rounds=60, leaves=7, min_leaf_rows=40), seed=5, threads=1, category_indexes=())
@@ -88,8 +88,8 @@ def test_what_has_no_weight_is_not_fitted_on_everything(monkeypatch, arms, weigh
 
 
 @pytest.mark.parametrize(("n", "noise", "first"), [(1000, 60, False), (4000, 0, True)])
-def test_the_penalty_is_that_of_the_lowest_loss_out_of_fold(monkeypatch, n, noise, first) -> None:
-    """Sixty columns of noise and a thousand rows ask for a strong one, four telling ones and many rows for a weak."""
+def test_the_regression_is_as_strict_as_is_best_out_of_fold(monkeypatch, n, noise, first) -> None:
+    """Sixty columns of noise and a thousand rows ask for a strict one, four telling ones and many rows for none."""
     X, churned, _, ids = population(n, 1)
     X = np.column_stack([X, np.random.default_rng(2).standard_normal((n, noise))]).astype(np.float32)
     small = Training(Learner(rounds=5, leaves=3, min_leaf_rows=20, folds=2), seed=5, threads=1, category_indexes=())
@@ -102,10 +102,11 @@ def test_the_penalty_is_that_of_the_lowest_loss_out_of_fold(monkeypatch, n, nois
     out_of_fold = churn._out_of_fold
     monkeypatch.setattr(churn, "_out_of_fold", kept)
     model = fit_weighted(monkeypatch, (1.0, 1.0), X, churned, ids, small)[0]
-    penalty = chosen["found"].penalty
-    assert (penalty == PENALTIES[0]) == first
-    (alone,), _ = fit_control_risks(X, churned.astype(float), np.zeros(n, dtype=np.int64), small, [penalty])
-    assert model.linear == alone
+    strictness = chosen["found"].strictness
+    assert (strictness == 0) == first
+    risks, _ = fit_control_risks(X, churned.astype(float), np.zeros(n, dtype=np.int64), small)
+    assert len(risks) == len(STRICTER)
+    assert model.linear == risks[strictness]
 
 
 def test_the_first_trees_of_many_teach_as_that_many_would() -> None:
@@ -303,14 +304,14 @@ def test_rows_of_other_arms_help_where_rows_are_few() -> None:
 
 
 def test_an_arm_that_turns_what_drives_leaving_round_misleads_nobody() -> None:
-    """The arm's rows, half of all, say the contrary of the control's; taken together nothing would be left."""
+    """The arm's rows, half of all, say the contrary of the control's; taken together no direction would be left."""
     X, churned, ids, arm = turned(8000, 18)
     model = fit_churn(X, churned, ids, TRAINING, Decided(arm=arm))
     X_new, _, _, _ = turned(5000, 19)
     truth = expit(-1.0 + 1.5 * X_new[:, 0])
     assert np.corrcoef(model.predict(X_new, 1), truth)[0, 1] > 0.97
     together = fit_churn(X, churned, ids, TRAINING)
-    assert np.ptp(together.predict(X_new, 1)) < 0.2
+    assert abs(np.corrcoef(together.predict(X_new, 1), truth)[0, 1]) < 0.3  # the direction is lost
 
 
 def turned(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, pd.Series, np.ndarray]:
