@@ -1,7 +1,7 @@
 """A logistic regression that fits in JSON, as baseline of the churn risk, as part of it, and of propensities.
 
-The part knows arms, so that rows of other arms teach it too, squares of the numbers, and a penalty for each feature,
-found once (models.relevance) and made stricter by what is best out of fold.
+The part knows arms, so that rows of other arms teach it too, and has a penalty for each feature, found once
+(models.relevance) and made stricter by what is best out of fold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 PENALTY = 10.0  # on half the sum of squared coefficients (L2), where features have none of their own
 STRICTER = (1.0, 3.0, 10.0)  # times the features' own penalties, to choose from
+_FIRST_PENALTY = 250.0  # of every feature, before its own is found
+_ALIKE = 1.0  # columns that speak for features to be alike: of few rows the features' own say little
 _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
 _AT_ONCE = 50_000  # rows whose columns are held together
 _DECIMALS = 9  # of coefficients: the last bits of linear algebra differ between machines
@@ -91,9 +93,10 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
     """
     X, y = _enough(training, X, y)
     columns = RankedColumns.of(X, training.category_indexes)
-    design = columns.design(X)
-    coefficients, intercept = _penalised_fit(design, y, training)
-    return _risk(columns, design, coefficients, intercept)
+    features = columns.design(X)
+    penalty = np.append(np.full(features.shape[1], PENALTY), 0.0)
+    slopes = _under_penalties(np.column_stack([features, np.ones(len(y))]), y, penalty, training)
+    return _risk(columns, features, slopes)
 
 
 def fit_control_risks(
@@ -102,8 +105,8 @@ def fit_control_risks(
     """Return the regressions under the control, each feature with its own penalty times each of STRICTER, and by how
     much each row's arm moves its log-odds.
 
-    An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest. From the fit under one
-    penalty, the regressions are a Newton step away.
+    An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest. The stricter regressions are
+    a Newton step away from the one under the features' own penalties.
 
     Args:
         X: shape (n, p); NaN is missing.
@@ -117,46 +120,44 @@ def fit_control_risks(
     """
     everyone = arm
     X, y, arm = _enough(training, X, y, arm)
-    columns = RankedColumns.of(X, training.category_indexes, squares=True)
+    columns = RankedColumns.of(X, training.category_indexes)
     arms = np.flatnonzero(np.bincount(arm)[1:] >= LEAST_CATEGORY) + 1
     features = columns.design(X)
-    design = np.column_stack([features, arm[:, None] == arms])
-    slopes = np.append(*_penalised_fit(design, y, training))
+    q, design = features.shape[1], np.column_stack([features, arm[:, None] == arms, np.ones(len(y))])
+    first = np.concatenate([np.full(q, _FIRST_PENALTY), np.full(len(arms), PENALTY), [0.0]])
+    slopes = _under_penalties(design, y, first, training)
+    _, feature = np.unique(columns.sources, return_inverse=True)
+    feature = np.concatenate([feature, np.full(len(arms) + 1, FIXED)])
     with threadpool_limits(training.threads):
-        found = _own_slopes(columns, design, slopes, y)
-    q, moved = features.shape[1], np.zeros(int(everyone.max()) + 1)
+        own = own_penalties(*_quadratic(design, y, slopes), feature, first, _ALIKE)
+        nearer = _quadratic(design, y, _under_penalties(design, y, own, training))
+        found = [ridge(*nearer, np.where(feature == FIXED, own, stricter * own)) for stricter in STRICTER]
+    moved = np.zeros(int(everyone.max()) + 1)
     moved[arms] = np.round(slopes[q:-1], _DECIMALS)
-    return tuple(_risk(columns, features, each[:q], each[-1]) for each in found), moved[everyone]
+    return tuple(_risk(columns, features, np.append(each[:q], each[-1])) for each in found), moved[everyone]
 
 
-def _own_slopes(columns: RankedColumns, design: Floats, slopes: Floats, y: Floats) -> list[Floats]:
-    """Return the slopes under each of STRICTER, the constant last, one Newton step from given ones."""
-    wide = np.column_stack([design, np.ones(len(design))])
-    risk = expit(wide @ slopes)
-    hessian = wide.T @ ((risk * (1.0 - risk))[:, None] * wide)
-    gradient = hessian @ slopes + wide.T @ (y - risk)
-    _, of_features = np.unique(columns.sources, return_inverse=True)
-    feature = np.full(len(slopes), FIXED)
-    feature[: len(of_features)] = of_features
-    penalty = np.full(len(slopes), PENALTY)
-    penalty[-1] = 0.0
-    own = own_penalties(hessian, gradient, feature, penalty)
-    return [ridge(hessian, gradient, np.where(feature == FIXED, own, own * stricter)) for stricter in STRICTER]
+def _quadratic(design: Floats, y: Floats, slopes: Floats) -> tuple[Floats, Floats]:
+    """Return Hessian and gradient at 0 of the log-likelihood as a quadratic that touches it at the slopes."""
+    risk = expit(design @ slopes)
+    hessian = design.T @ ((risk * (1.0 - risk))[:, None] * design)
+    return hessian, hessian @ slopes + design.T @ (y - risk)
 
 
-def _penalised_fit(design: Floats, y: Floats, training: Training) -> tuple[Floats, float]:
-    """Return the coefficients of a two-class outcome and the constant, which alone has no penalty."""
-    if design.shape[1] == 0:
+def _under_penalties(design: Floats, y: Floats, penalty: Floats, training: Training) -> Floats:
+    """Return the slopes of a two-class outcome under penalties; the last column is the constant, which has none."""
+    if design.shape[1] == 1:
         share = float(y.mean())
-        return np.zeros(0), float(np.log(share / (1.0 - share)))
+        return np.array([np.log(share / (1.0 - share))])
+    narrower = penalty[:-1] ** -0.5  # a column so much narrower needs a coefficient so much larger
     with threadpool_limits(training.threads):
-        model = LogisticRegression(C=1.0 / PENALTY, solver="newton-cholesky", max_iter=100).fit(design, y)
-    return model.coef_[0], float(model.intercept_[0])
+        model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100).fit(design[:, :-1] * narrower, y)
+    return np.append(model.coef_[0] * narrower, model.intercept_)
 
 
-def _risk(columns: RankedColumns, features: Floats, coefficients: Floats, intercept: float) -> LinearRisk:
-    each, means = (tuple(np.round(numbers, _DECIMALS).tolist()) for numbers in (coefficients, features.mean(axis=0)))
-    return LinearRisk(columns, each, means, round(float(intercept), _DECIMALS))
+def _risk(columns: RankedColumns, features: Floats, slopes: Floats) -> LinearRisk:
+    each, means = (tuple(np.round(numbers, _DECIMALS).tolist()) for numbers in (slopes[:-1], features.mean(axis=0)))
+    return LinearRisk(columns, each, means, round(float(slopes[-1]), _DECIMALS))
 
 
 def log_probabilities(X: Matrix, y: NDArray[np.int64], new: Matrix, training: Training) -> Floats:

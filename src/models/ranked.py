@@ -39,24 +39,21 @@ class RankedColumns:
 
     Attributes:
         knots: percentiles of each column of numbers seen in training, by column.
-        squared: columns of numbers whose squared scores are columns too.
         flagged: columns of numbers with missing values in training.
         levels: codes of each column of categories that have a column, by column.
     """
 
     knots: Mapping[int, list[float]]
-    squared: tuple[int, ...]
     flagged: tuple[int, ...]
     levels: Mapping[int, list[int]]
 
     @classmethod
-    def of(cls, X: Matrix, categories: tuple[int, ...], squares: bool = False) -> "RankedColumns":
+    def of(cls, X: Matrix, categories: tuple[int, ...]) -> "RankedColumns":
         """Return the columns that a matrix of shape (n, p) offers; those that do not vary are left out.
 
         Args:
             X: NaN is missing.
             categories: columns of X that hold codes.
-            squares: whether numbers of more than two values have a squared score.
         """
         knots: dict[int, list[float]] = {}
         levels: dict[int, list[int]] = {}
@@ -72,20 +69,17 @@ class RankedColumns:
                 knots[at] = quantiles.astype(np.float64).tolist()
             if 0 < len(seen) < len(X):
                 flagged.append(at)
-        squared = tuple(at for at in knots if squares and len(set(knots[at])) > 2)
-        return cls(knots, squared, tuple(flagged), levels)
+        return cls(knots, tuple(flagged), levels)
 
     @property
     def sources(self) -> list[int]:
         """The matrix column that each of the columns is made of, in their order."""
-        return [*self.knots, *self.squared, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
+        return [*self.knots, *self.flagged, *(at for at, codes in self.levels.items() for _ in codes)]
 
     def columns(self, X: Matrix, scored: Scored = normal_score) -> Iterator[Floats]:
-        """Yield the columns of a matrix, shape (n,) each: numbers, squares, flags and categories."""
+        """Yield the columns of a matrix, shape (n,) each: numbers, flags and categories."""
         for at, knots in self.knots.items():
             yield scored(_share_below(X[:, at], knots))
-        for at in self.squared:
-            yield scored(_share_below(X[:, at], self.knots[at])) ** 2
         for at in self.flagged:
             yield np.isnan(X[:, at]).astype(np.float64)
         for at, codes in self.levels.items():
@@ -100,17 +94,16 @@ class RankedColumns:
         """Return the columns JSON-ready."""
         return {
             "knots": {str(at): knots for at, knots in self.knots.items()},
-            "squared": list(self.squared),
             "flagged": list(self.flagged),
             "levels": {str(at): codes for at, codes in self.levels.items()},
         }
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "RankedColumns":
-        """Return the columns that `as_dict` wrote; bundles made before decision 0045 have no squares."""
+        """Return the columns that `as_dict` wrote."""
         knots = {int(at): [float(each) for each in knots] for at, knots in document["knots"].items()}
         levels = {int(at): [int(each) for each in codes] for at, codes in document["levels"].items()}
-        return cls(knots, tuple(document.get("squared", ())), tuple(document["flagged"]), levels)
+        return cls(knots, tuple(document["flagged"]), levels)
 
 
 def _share_below(column: NDArray[np.float32], knots: list[float]) -> Floats:

@@ -14,7 +14,9 @@ _LARGEST_PENALTY = 1e6
 _STEPS = 10  # more of them change little
 
 
-def own_penalties(hessian: Floats, gradient: Floats, feature: NDArray[np.int64], penalty: Floats) -> Floats:
+def own_penalties(
+    hessian: Floats, gradient: Floats, feature: NDArray[np.int64], penalty: Floats, alike: float = 0.0
+) -> Floats:
     """Return each column's penalty, that of its feature, of nearly the largest marginal likelihood, shape (…, q).
 
     Args:
@@ -22,16 +24,21 @@ def own_penalties(hessian: Floats, gradient: Floats, feature: NDArray[np.int64],
             (…, q).
         feature: of each column, 0 … f − 1 or FIXED, shape (q,).
         penalty: to begin with; what a column of FIXED keeps. Shape (…, q).
+        alike: how many columns' worth of evidence holds each feature's variance near the common one, which is found
+            too: the variances' prior is scaled inverse χ² of so many degrees of freedom.
     """
     if (feature == FIXED).all():
         return penalty
     member = np.equal.outer(feature, np.arange(feature.max() + 1)).astype(np.float64)
-    sizes, found = member.sum(axis=0), feature != FIXED
+    sizes, own = member.sum(axis=0), feature != FIXED
+    common = 1.0 / penalty[..., own].mean(axis=-1, keepdims=True)
     for _ in range(_STEPS):
         covariance = np.linalg.inv(penalised(hessian, penalty))
         mean = (covariance @ gradient[..., None])[..., 0]
-        square = (mean**2 + np.diagonal(covariance, axis1=-2, axis2=-1)) @ member / sizes
-        penalty = np.where(found, 1.0 / np.maximum(square, 1.0 / _LARGEST_PENALTY)[..., feature], penalty)
+        square = (mean**2 + np.diagonal(covariance, axis1=-2, axis2=-1)) @ member
+        variance = np.maximum((square + alike * common) / (sizes + alike), 1.0 / _LARGEST_PENALTY)
+        common = 1.0 / (1.0 / variance).mean(axis=-1, keepdims=True)
+        penalty = np.where(own, 1.0 / variance[..., feature], penalty)
     return penalty
 
 

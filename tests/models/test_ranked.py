@@ -28,37 +28,31 @@ def test_scores_of_numbers_by_hand() -> None:
     np.testing.assert_allclose(normal_score(share), ndtri(np.clip(by_hand, end, 1 - end)), atol=1e-12)
 
 
-def test_columns_are_numbers_then_squares_then_flags_then_categories() -> None:
+def test_columns_are_numbers_then_flags_then_categories() -> None:
     X = matrix(3000, 1)
-    plain, squared = RankedColumns.of(X, (2,)), RankedColumns.of(X, (2,), squares=True)
-    assert (list(plain.knots), plain.squared, plain.flagged, plain.levels) == ([0, 1, 5], (), (1,), {2: [0, 1, 2]})
-    assert (plain.knots, plain.flagged, plain.levels) == (squared.knots, squared.flagged, squared.levels)
-    assert squared.squared == (0, 1)  # a number of two values has no square of its own
-    assert plain.sources == [0, 1, 5, 1, 2, 2, 2]
-    assert squared.sources == [0, 1, 5, 0, 1, 1, 2, 2, 2]
-    design = squared.design(X)
-    np.testing.assert_array_equal(design[:, 3:5], design[:, :2] ** 2)
-    np.testing.assert_array_equal(np.delete(design, [3, 4], axis=1), plain.design(X))
-    np.testing.assert_array_equal(design[:, 5], np.isnan(X[:, 1]))
-    np.testing.assert_array_equal(design[:, 6:], X[:, [2]] == [0, 1, 2])
+    columns = RankedColumns.of(X, (2,))
+    assert (list(columns.knots), columns.flagged, columns.levels) == ([0, 1, 5], (1,), {2: [0, 1, 2]})
+    assert columns.sources == [0, 1, 5, 1, 2, 2, 2]
+    design = columns.design(X)
+    np.testing.assert_array_equal(design[:, 0], normal_score(_share_below(X[:, 0], columns.knots[0])))
+    np.testing.assert_array_equal(design[:, 3], np.isnan(X[:, 1]))
+    np.testing.assert_array_equal(design[:, 4:], X[:, [2]] == [0, 1, 2])
+    np.testing.assert_array_equal(columns.design(X, percentile)[:, 3:], design[:, 3:])
 
 
 def test_rare_categories_and_a_matrix_that_does_not_vary_have_no_column() -> None:
     X = np.zeros((200, 2), dtype=np.float32)
     X[:LEAST_CATEGORY, 0], X[-LEAST_CATEGORY + 1 :, 0] = 1, 2
     assert RankedColumns.of(X, (0,)).levels == {0: [0, 1]}
-    assert RankedColumns.of(X[:, 1:], (), squares=True).design(X).shape == (200, 0)
+    assert RankedColumns.of(X[:, 1:], ()).design(X).shape == (200, 0)
 
 
 def test_json_gives_the_same_columns() -> None:
-    columns = RankedColumns.of(matrix(500, 2), (2,), squares=True)
-    document = json.loads(json.dumps(columns.as_dict()))
-    assert RankedColumns.from_dict(document) == columns
-    del document["squared"]  # as of bundles made before there were any
-    assert RankedColumns.from_dict(document).squared == ()
+    columns = RankedColumns.of(matrix(500, 2), (2,))
+    assert RankedColumns.from_dict(json.loads(json.dumps(columns.as_dict()))) == columns
 
 
 def test_what_is_unknown_or_out_of_range_stays_finite() -> None:
-    columns = RankedColumns.of(matrix(1000, 5), (2,), squares=True)
+    columns = RankedColumns.of(matrix(1000, 5), (2,))
     strange = np.array([[1e30, -1e30, 77, 5, 1, 3], [NAN] * 6, [np.inf, -np.inf, -1, 0, 0, 0]], dtype=np.float32)
     assert np.isfinite(columns.design(strange)).all()

@@ -15,10 +15,12 @@ def sums(seed: int, slopes: np.ndarray, rows: int = 400) -> tuple[np.ndarray, np
     return X.T @ X, X.T @ y
 
 
-def settled(hessian: np.ndarray, gradient: np.ndarray, feature: list[int], penalty: np.ndarray) -> np.ndarray:
+def settled(
+    hessian: np.ndarray, gradient: np.ndarray, feature: list[int], penalty: np.ndarray, alike: float = 0.0
+) -> np.ndarray:
     """Return the penalties after many times the steps."""
     for _ in range(200):
-        penalty = own_penalties(hessian, gradient, np.array(feature), penalty)
+        penalty = own_penalties(hessian, gradient, np.array(feature), penalty, alike)
     return penalty
 
 
@@ -57,6 +59,23 @@ def test_few_that_matter_are_told_from_many_that_do_not() -> None:
     assert np.linalg.norm(slopes - np.append([1.0, -1.0], np.zeros(30))) < 0.5 * np.linalg.norm(
         alike - np.append([1.0, -1.0], np.zeros(30))
     )
+
+
+def test_where_features_are_held_alike_their_penalties_are_nearer_and_in_the_end_one() -> None:
+    hessian, gradient = sums(2, np.append([1.0, -1.0], np.zeros(8)), rows=40)
+    found = [settled(hessian, gradient, list(range(10)), np.full(10, 50.0), alike) for alike in (0.0, 1.0, 10.0, 1e9)]
+    spread = [float(np.ptp(np.log(each))) for each in found]
+    assert spread[0] > spread[1] > spread[2] > 100 * spread[3]
+
+
+def test_the_common_variance_is_the_most_likely_scale_of_the_features() -> None:
+    """Of a scaled inverse chi-squared prior the scale most likely is the harmonic mean of the variances; at the end
+    each variance is (E[slope²] + alike · scale) / (1 + alike)."""
+    hessian, gradient = sums(5, np.array([1.0, 0.5, 0.3, 0.0]))
+    penalty = settled(hessian, gradient, [0, 1, 2, 3], np.full(4, 50.0), 2.0)
+    covariance = np.linalg.inv(penalised(hessian, penalty))
+    square = (covariance @ gradient) ** 2 + np.diagonal(covariance)
+    assert 1 / penalty == pytest.approx((square + 2.0 / penalty.mean()) / 3.0, rel=1e-2)
 
 
 def test_what_is_fixed_keeps_its_penalty_and_several_fits_are_as_one_by_one() -> None:
