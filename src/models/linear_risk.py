@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 PENALTY = 10.0  # on half the sum of squared coefficients (L2), where features have none of their own
 STRICTER = (1.0, 3.0, 10.0)  # times the features' own penalties, to choose from
 _FIRST_PENALTY = 250.0  # of every feature, before its own is found
+_MOST_MOVED = 24  # features by which arms may move some more than others
 _ALIKE = 1.0  # columns that speak for features to be alike: of few rows the features' own say little
 _MOST_LEARNT = 100_000  # rows that it learns from: a few hundred coefficients need no more
 _AT_ONCE = 50_000  # rows whose columns are held together
@@ -105,8 +106,8 @@ def fit_control_risks(
     """Return the regressions under the control, each feature with its own penalty times each of STRICTER, and by how
     much each row's arm moves its log-odds.
 
-    An arm moves everyone's log-odds by as much, so that rows of other arms teach the rest. The stricter regressions are
-    a Newton step away from the one under the features' own penalties.
+    An arm moves everyone's log-odds, some more than others where its rows show it, so that rows of other arms teach the
+    rest. The stricter regressions are a Newton step away from the one under the own penalties.
 
     Args:
         X: shape (n, p); NaN is missing.
@@ -115,26 +116,47 @@ def fit_control_risks(
         training: category columns of X, seed and threads.
 
     Returns:
-        Regressions on the same columns; the moves of the fit under one penalty, shape (n,), 0 for arms of fewer than
-        `LEAST_CATEGORY` rows.
+        Regressions on the same columns; the moves beside the first of them, of the average row, shape (n,), 0 for arms
+        of fewer than `LEAST_CATEGORY` rows.
     """
     everyone = arm
     X, y, arm = _enough(training, X, y, arm)
     columns = RankedColumns.of(X, training.category_indexes)
     arms = np.flatnonzero(np.bincount(arm)[1:] >= LEAST_CATEGORY) + 1
-    features = columns.design(X)
-    q, design = features.shape[1], np.column_stack([features, arm[:, None] == arms, np.ones(len(y))])
-    first = np.concatenate([np.full(q, _FIRST_PENALTY), np.full(len(arms), PENALTY), [0.0]])
-    slopes = _under_penalties(design, y, first, training)
-    _, feature = np.unique(columns.sources, return_inverse=True)
-    feature = np.concatenate([feature, np.full(len(arms) + 1, FIXED)])
+    features, of_arms = columns.design(X), np.column_stack([arm[:, None] == arms, np.ones(len(y))])
+    q, rest = features.shape[1], np.append(np.full(len(arms), PENALTY), 0.0)
+    first = np.append(np.full(q, _FIRST_PENALTY), rest)
+    slopes = _under_penalties(np.column_stack([features, of_arms]), y, first, training)
+    more, feature = _interactions(columns, features, of_arms[:, :-1], slopes[:q])
+    design, m = np.column_stack([features, more, of_arms]), more.shape[1]
+    first = np.concatenate([first[:q], np.full(m, _FIRST_PENALTY), rest])
+    feature = np.append(feature, np.full(len(rest), FIXED))
     with threadpool_limits(training.threads):
-        own = own_penalties(*_quadratic(design, y, slopes), feature, first, _ALIKE)
-        nearer = _quadratic(design, y, _under_penalties(design, y, own, training))
-        found = [ridge(*nearer, np.where(feature == FIXED, own, stricter * own)) for stricter in STRICTER]
+        near = _quadratic(design, y, np.concatenate([slopes[:q], np.zeros(m), slopes[q:]]))
+        own = own_penalties(*near, feature, first, _ALIKE)
+        near = _quadratic(design, y, _under_penalties(design, y, own, training))
+        found = [ridge(*near, np.where(feature == FIXED, own, stricter * own)) for stricter in STRICTER]
     moved = np.zeros(int(everyone.max()) + 1)
-    moved[arms] = np.round(slopes[q:-1], _DECIMALS)
+    moved[arms] = np.round(found[0][q + m : -1], _DECIMALS)
     return tuple(_risk(columns, features, np.append(each[:q], each[-1])) for each in found), moved[everyone]
+
+
+def _interactions(
+    columns: RankedColumns, features: Floats, of_arms: Floats, slopes: Floats
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the columns by which an arm moves some more than others, shape (n, m), and, of the q columns of features
+    and these m, whose penalty each has: a feature's, or a pair's of arm and feature.
+
+    The features are those that count most under the given slopes.
+    """
+    _, source = np.unique(columns.sources, return_inverse=True)
+    counts = np.bincount(source, slopes**2 * features.var(axis=0))
+    kept = np.flatnonzero(np.isin(source, np.argsort(-counts, kind="stable")[:_MOST_MOVED]))
+    away = features[:, kept] - features[:, kept].mean(axis=0)
+    more = [of_arm[:, None] * away for of_arm in of_arms.T]
+    pairs = [(1 + arm) * len(counts) + source[kept] for arm in range(len(more))]
+    _, feature = np.unique(np.concatenate([source, *pairs]), return_inverse=True)
+    return np.column_stack([np.zeros((len(features), 0)), *more]), feature
 
 
 def _quadratic(design: Floats, y: Floats, slopes: Floats) -> tuple[Floats, Floats]:

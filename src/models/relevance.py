@@ -17,7 +17,9 @@ _STEPS = 10  # more of them change little
 def own_penalties(
     hessian: Floats, gradient: Floats, feature: NDArray[np.int64], penalty: Floats, alike: float = 0.0
 ) -> Floats:
-    """Return each column's penalty, that of its feature, of nearly the largest marginal likelihood, shape (…, q).
+    """Return each column's penalty, that of its feature, nearly the likeliest, shape (…, q).
+
+    By the marginal likelihood of the features' variances, times their prior if they are held alike.
 
     Args:
         hessian, gradient: of the log-likelihood without any penalty, as a quadratic in the slopes, shapes (…, q, q) and
@@ -25,7 +27,7 @@ def own_penalties(
         feature: of each column, 0 … f − 1 or FIXED, shape (q,).
         penalty: to begin with; what a column of FIXED keeps. Shape (…, q).
         alike: how many columns' worth of evidence holds each feature's variance near the common one, which is found
-            too: the variances' prior is scaled inverse χ² of so many degrees of freedom.
+            too: their prior is scaled inverse χ² of so many degrees of freedom, its mode taken in the logarithm.
     """
     if (feature == FIXED).all():
         return penalty

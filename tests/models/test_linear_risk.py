@@ -14,7 +14,6 @@ from rapport.models.boosting import Training
 from rapport.models.linear_risk import (
     _ALIKE,
     _FIRST_PENALTY,
-    PENALTY,
     STRICTER,
     LinearRisk,
     fit_control_risks,
@@ -108,22 +107,44 @@ def test_of_very_many_rows_a_part_teaches_with_some_of_each_class(monkeypatch: p
         assert share == pytest.approx(leavers / 3000, rel=0.5)
 
 
-def test_a_step_from_one_penalty_to_each_feature_s_own_ends_where_the_whole_fit_would() -> None:
-    """Against the maximum of the penalised likelihood, found by a general search."""
-    X, arm, _, y = trial()
-    X, arm, y = X[:1500], arm[:1500], y[:1500]
-    columns = RankedColumns.of(X, ())
-    wide = np.column_stack([columns.design(X), arm == 1, arm == 2, np.ones(len(X))])
-    first = np.array([_FIRST_PENALTY, _FIRST_PENALTY, PENALTY, PENALTY, 0.0])
+def test_stricter_regressions_are_where_the_whole_fit_would_be() -> None:
+    """Against the maximum of the penalised likelihood, found by a general search, where arms move nobody otherwise."""
+    X, _, _, y = trial()
+    X, y, control = X[:1500], y[:1500], np.zeros(1500, dtype=np.int64)
+    wide = np.column_stack([RankedColumns.of(X, ()).design(X), np.ones(len(X))])
+    first = np.array([_FIRST_PENALTY, _FIRST_PENALTY, 0.0])
     start = maximum(wide, y, first)
     risk = expit(wide @ start)
     hessian = wide.T @ ((risk * (1 - risk))[:, None] * wide)
-    own = own_penalties(hessian, hessian @ start + wide.T @ (y - risk), np.array([0, 1, -1, -1, -1]), first, _ALIKE)
+    own = own_penalties(hessian, hessian @ start + wide.T @ (y - risk), np.array([0, 1, -1]), first, _ALIKE)
     assert own[0] < own[1]
-    for found, stricter in zip(fit_control_risks(X, y, arm, PLAIN)[0], STRICTER, strict=True):
-        whole = maximum(wide, y, np.append(stricter * own[:2], first[2:]))
-        np.testing.assert_allclose(found.coefficients, whole[:2], atol=0.03)
-        assert found.intercept == pytest.approx(whole[-1], abs=0.03)
+    for found, stricter in zip(fit_control_risks(X, y, control, PLAIN)[0], STRICTER, strict=True):
+        whole = maximum(wide, y, np.append(stricter * own[:2], 0.0))
+        np.testing.assert_allclose(found.coefficients, whole[:2], atol=0.01)
+        assert found.intercept == pytest.approx(whole[-1], abs=0.01)
+
+
+def test_arms_given_to_whom_features_name_are_moved_by_what_they_do() -> None:
+    """The log-odds of an arm that seeks out those who leave fall by 0.5; in 20 draws −0.60 to −0.34 was found, seed fixed."""
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(20_000, 10)).astype(np.float32)
+    arm = (rng.random(len(X)) < expit(2.0 * X[:, 0])).astype(np.int64)
+    y = (rng.random(len(X)) < expit(-1.5 + 1.5 * X[:, 0] - 0.5 * arm)).astype(float)
+    _, moved = fit_control_risks(X, y, arm, PLAIN)
+    assert moved[arm == 1].mean() == pytest.approx(-0.5, abs=0.2)
+
+
+def test_an_arm_that_moves_some_more_than_others_does_not_bend_the_control() -> None:
+    """Two thousand rows of an arm that turns one feature round, beside 500 of the control; in 20 draws the correlation
+    with the truth was 0.978 to 0.996, of a regression in which arms move everybody alike 0.44 to 0.61, seed fixed."""
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(2500, 6)).astype(np.float32)
+    arm = (np.arange(len(X)) >= 500).astype(np.int64)
+    odds = X[:, 0] + X[:, 1] - 1.0
+    y = (rng.random(len(X)) < expit(odds - 1.5 * arm * X[:, 1])).astype(float)
+    new = rng.normal(size=(4000, 6)).astype(np.float32)
+    risks, _ = fit_control_risks(X, y, arm, PLAIN)
+    assert np.corrcoef(risks[0].log_odds(new), new[:, 0] + new[:, 1])[0, 1] > 0.95
 
 
 def maximum(wide: np.ndarray, y: np.ndarray, penalty: np.ndarray) -> np.ndarray:

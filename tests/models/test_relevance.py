@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from rapport.models import relevance
 from rapport.models.relevance import FIXED, own_penalties, penalised, ridge
 
 
@@ -68,11 +69,13 @@ def test_where_features_are_held_alike_their_penalties_are_nearer_and_in_the_end
     assert spread[0] > spread[1] > spread[2] > 100 * spread[3]
 
 
-def test_the_common_variance_is_the_most_likely_scale_of_the_features() -> None:
+@pytest.mark.parametrize("begins", [5.0, 5000.0])
+def test_the_common_variance_is_the_most_likely_scale_of_the_features(monkeypatch, begins: float) -> None:
     """Of a scaled inverse chi-squared prior the scale most likely is the harmonic mean of the variances; at the end
     each variance is (E[slope²] + alike · scale) / (1 + alike)."""
     hessian, gradient = sums(5, np.array([1.0, 0.5, 0.3, 0.0]))
-    penalty = settled(hessian, gradient, [0, 1, 2, 3], np.full(4, 50.0), 2.0)
+    monkeypatch.setattr(relevance, "_STEPS", 2000)
+    penalty = own_penalties(hessian, gradient, np.arange(4), np.full(4, begins), 2.0)
     covariance = np.linalg.inv(penalised(hessian, penalty))
     square = (covariance @ gradient) ** 2 + np.diagonal(covariance)
     assert 1 / penalty == pytest.approx((square + 2.0 / penalty.mean()) / 3.0, rel=1e-2)
