@@ -252,8 +252,8 @@ def targeted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 def test_decisions_that_were_targeted_leave_little_bias() -> None:
     """Mean risk of everybody against the truth, on average over six draws.
 
-    In these it is off by −0.002 without weights and by 0.003 with them, ± 0.003 each: regression and trees heed for whom
-    an arm was chosen, and the weights of the rows by which both are calibrated move what is left the other way.
+    In these it is off by −0.002 without weights and by 0.003 with them, ± 0.003 each: regression and trees heed for
+    whom an arm was chosen, and the weights of the rows that calibrate both move what is left the other way.
     """
     small, off = Training(Learner(rounds=10, leaves=3, min_leaf_rows=40), 5, 1, ()), []
     for seed in range(6):
