@@ -125,7 +125,7 @@ def test_stricter_regressions_are_where_the_whole_fit_would_be() -> None:
 
 
 def test_arms_given_to_whom_features_name_are_moved_by_what_they_do() -> None:
-    """The log-odds of an arm that seeks out who leaves fall by 0.5; in 20 draws −0.60 to −0.34 was found, seed fixed."""
+    """The log-odds of an arm that seeks out who leaves fall by 0.5; of 20 draws −0.60 to −0.34 was found, seed set."""
     rng = np.random.default_rng(11)
     X = rng.normal(size=(20_000, 10)).astype(np.float32)
     arm = (rng.random(len(X)) < expit(2.0 * X[:, 0])).astype(np.int64)
