@@ -3,8 +3,7 @@
 Trees find what interacts, the regression is steadier where rows are few; how far to trust which, and how their blend is
 calibrated, is chosen on their out-of-fold log-odds (models.calibrators), and before that how many trees, and how
 strict a regression. Rows of other arms teach too (models.control_trees); what is chosen is chosen on the
-control's rows alone, weighed so that they stand for all who were decided for
-(models.churn_rows).
+control's rows alone, weighed so that they stand for all who were decided for (models.churn_rows).
 """
 
 from collections.abc import Mapping

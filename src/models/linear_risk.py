@@ -1,7 +1,7 @@
 """A logistic regression that fits in JSON, as baseline of the churn risk, as part of it, and of propensities.
 
-The part knows arms, so that rows of other arms teach it too, and has a penalty for each feature, found once
-(models.relevance) and made stricter by what is best out of fold.
+The part knows arms and whom they move more than others, so that rows of other arms teach it too. Each feature has a
+penalty of its own (models.relevance), and so has each pair of arm and feature; how strict, is chosen out of fold.
 """
 
 from collections.abc import Mapping, Sequence
