@@ -64,7 +64,7 @@ def hillstrom(path: Path, outcomes: list[str], splits: int, out: Path) -> None:
                         chosen = LEARNERS[learner](task).argmax(axis=1)
                     value = round(_earned(chosen, arm[~taught], y[~taught]), 5)
                     with out.open("a", newline="") as file:
-                        csv.writer(file).writerow([outcome, split, learner, value])
+                        csv.writer(file, lineterminator="\n").writerow([outcome, split, learner, value])
     found = pd.read_csv(out).pivot(index=["outcome", "split"], columns="learner", values="value")
     for outcome, values in found.groupby("outcome"):
         away = values.sub(values["best constant, afterwards"], axis=0)

@@ -1,10 +1,11 @@
 """From the log-odds of trees and regression to a probability: how far to trust which, and how to calibrate the blend.
 
-Three ways are tried. None: the mean of both as it is, where all rows weigh alike. Platt: a logistic regression on both
-with weights of 0 or more (stacking, Wolpert 1992, "Stacked generalization"; Platt 1999), p = 1 / (1 + exp(−(a·trees +
-b·linear + c))). Isotonic: the increasing step function of Platt's log-odds, made continuous (Zadrozny & Elkan 2002,
-KDD). Each is fitted on earlier rows and judged by its log-loss on later ones; Platt stands unless another is better
-there by more than a standard error of the difference. What is chosen is fitted again to all rows.
+Two ways are tried. Platt: a logistic regression on both with weights of 0 or more (stacking, Wolpert 1992, "Stacked
+generalization"; Platt 1999), p = 1 / (1 + exp(−(a·trees + b·linear + c))). Both say nearly the same, so that few rows
+cannot tell which to trust: a and b have a normal prior about one half, which is the mean of both as it is. Isotonic:
+the increasing step function of Platt's log-odds, made continuous (Zadrozny & Elkan 2002, KDD), tried where rows are
+many. Both are fitted on earlier rows and judged by their log-loss on later ones; Platt stands unless steps are better
+there by more than two standard errors of the difference. What is chosen is fitted again to all rows.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
-Kind = Literal["constant", "none", "platt", "isotonic"]
-LEAST_OF_EACH = 10  # leavers and stayers below which nothing is chosen and Platt stands
-_LEAST_STEPS = 300  # leavers and stayers below which a step function is not tried
+Kind = Literal["constant", "platt", "isotonic"]
+_PRIOR = (0.5, 10.0)  # mean and precision of either weight, so a standard deviation of 0.3
+_LEAST_STEPS = 1000  # leavers and stayers to fit a step function to, below which none is tried
+_LEAST_JUDGED = 10  # and to judge it by
+_PROOF = 2.0  # standard errors by which it must be better
 
 
 @dataclass(frozen=True)
@@ -78,46 +81,42 @@ def choose_calibrator(odds: Floats, y: Floats, later: NDArray[np.bool_], weight:
         later: rows to judge by, shape (n,).
         weight: how much each row counts, in fits and judgements alike, shape (n,).
     """
-    if min(fewest(y[later]), fewest(y[~later])) < LEAST_OF_EACH:
-        return _platt(odds, y, weight)
-    tried: list[Kind] = ["platt"]
-    if np.ptp(weight) == 0:  # what is not fitted heeds no weights
-        tried.append("none")
-    if fewest(y[~later]) >= _LEAST_STEPS:
-        tried.append("isotonic")
-    fitted = {kind: _fit(kind, odds[~later], y[~later], weight[~later]) for kind in tried}
-    loss = {kind: weight[later] * log_loss_of(each.risk(odds[later]), y[later]) for kind, each in fitted.items()}
-    chosen, least = tried[0], 0.0
-    for kind in tried[1:]:
-        ahead = loss["platt"] - loss[kind]
-        if ahead.mean() > max(ahead.std() / np.sqrt(len(ahead)), least):
-            chosen, least = kind, float(ahead.mean())
-    return _fit(chosen, odds, y, weight)
-
-
-def _fit(kind: Kind, odds: Floats, y: Floats, weight: Floats) -> Calibrator:
-    if kind == "none":
-        return Calibrator("none", (0.5, 0.5), 0.0)
     platt = _platt(odds, y, weight)
-    if kind == "platt" or platt.kind == "constant":
+    if platt.kind == "constant" or fewest(y[~later]) < _LEAST_STEPS or fewest(y[later]) < _LEAST_JUDGED:
         return platt
-    return replace(platt, kind="isotonic", steps=_steps(platt.log_odds(odds), y, weight))
+    earlier = _platt(odds[~later], y[~later], weight[~later])
+    stepped = _stepped(earlier, odds[~later], y[~later], weight[~later])
+    loss, loss_stepped = (log_loss_of(each.risk(odds[later]), y[later]) for each in (earlier, stepped))
+    ahead = weight[later] * (loss - loss_stepped)
+    proven = ahead.mean() > _PROOF * ahead.std() / np.sqrt(len(ahead))
+    return _stepped(platt, odds, y, weight) if proven else platt
 
 
 def _platt(odds: Floats, y: Floats, weight: Floats) -> Calibrator:
-    """Return the logistic regression on both log-odds, no weight below 0.
+    """Return the logistic regression on both log-odds, no weight below 0, by maximum a posteriori.
 
-    A negative weight would turn a ranking round: that model is left out and the other fitted alone.
+    Where neither model alone ranks the right way round, it is a constant.
     """
-    used = [0, 1]
-    while used:
-        regression = LogisticRegression(C=1e6, max_iter=1000).fit(odds[:, used], y, sample_weight=weight)
-        found = dict(zip(used, regression.coef_[0].tolist(), strict=True))
-        worst = min(found, key=lambda at: found[at])
-        if found[worst] > 0:
-            return Calibrator("platt", (found.get(0, 0.0), found.get(1, 0.0)), float(regression.intercept_[0]))
-        used.remove(worst)
-    return Calibrator.constant(0.0)
+    alone = weight * (y - np.average(y, weights=weight)) @ odds
+    mean, precision = _PRIOR
+
+    def lost(at: Floats) -> tuple[float, Floats]:
+        """Return minus the log of the posterior, up to a constant, and its gradient by weights and intercept."""
+        blended, off = odds @ at[:2] + at[2], at[:2] - mean
+        value = weight @ (np.logaddexp(0.0, blended) - y * blended) + 0.5 * precision * off @ off
+        wrong = weight * (expit(blended) - y)
+        return float(value), np.append(wrong @ odds + precision * off, wrong.sum())
+
+    bounds, close = [(0.0, None), (0.0, None), (None, None)], {"ftol": 1e-14, "gtol": 1e-6}
+    found = minimize(lost, [mean, mean, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options=close).x.tolist()
+    if alone.max() <= 0 or max(found[:2]) == 0:
+        return Calibrator.constant(0.0)
+    return Calibrator("platt", (found[0], found[1]), found[2])
+
+
+def _stepped(platt: Calibrator, odds: Floats, y: Floats, weight: Floats) -> Calibrator:
+    """Return the same blend with the isotonic function."""
+    return replace(platt, kind="isotonic", steps=_steps(platt.log_odds(odds), y, weight))
 
 
 def _steps(blended: Floats, y: Floats, weight: Floats) -> tuple[tuple[float, float], ...]:

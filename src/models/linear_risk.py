@@ -96,7 +96,8 @@ def fit_linear_risk(X: Matrix, y: Floats, training: Training) -> LinearRisk:
     columns = RankedColumns.of(X, training.category_indexes)
     features = columns.design(X)
     penalty = np.append(np.full(features.shape[1], PENALTY), 0.0)
-    slopes = _under_penalties(np.column_stack([features, np.ones(len(y))]), y, penalty, training)
+    with threadpool_limits(training.threads):
+        slopes = _under_penalties(np.column_stack([features, np.ones(len(y))]), y, penalty)
     return _risk(columns, features, slopes)
 
 
@@ -123,33 +124,47 @@ def fit_control_risks(
     X, y, arm = _enough(training, X, y, arm)
     columns = RankedColumns.of(X, training.category_indexes)
     arms = np.flatnonzero(np.bincount(arm)[1:] >= LEAST_CATEGORY) + 1
-    features, of_arms = columns.design(X), np.column_stack([arm[:, None] == arms, np.ones(len(y))])
-    q, rest = features.shape[1], np.append(np.full(len(arms), PENALTY), 0.0)
-    first = np.append(np.full(q, _FIRST_PENALTY), rest)
-    slopes = _under_penalties(np.column_stack([features, of_arms]), y, first, training)
-    more, feature = _interactions(columns, features, of_arms[:, :-1], slopes[:q])
-    design, m = np.column_stack([features, more, of_arms]), more.shape[1]
-    first = np.concatenate([first[:q], np.full(m, _FIRST_PENALTY), rest])
-    feature = np.append(feature, np.full(len(rest), FIXED))
+    features, of_arms = columns.design(X), (arm[:, None] == arms).astype(np.float64)
     with threadpool_limits(training.threads):
-        near = _quadratic(design, y, np.concatenate([slopes[:q], np.zeros(m), slopes[q:]]))
-        own = own_penalties(*near, feature, first, _ALIKE)
-        near = _quadratic(design, y, _under_penalties(design, y, own, training))
-        found = [ridge(*near, np.where(feature == FIXED, own, stricter * own)) for stricter in STRICTER]
-    moved = np.zeros(int(everyone.max()) + 1)
-    moved[arms] = np.round(found[0][q + m : -1], _DECIMALS)
+        found = _by_strictness(features, of_arms, y, columns.sources)
+    q, moved = features.shape[1], np.zeros(int(everyone.max()) + 1)
+    moved[arms] = np.round(found[0][-1 - len(arms) : -1], _DECIMALS)
     return tuple(_risk(columns, features, np.append(each[:q], each[-1])) for each in found), moved[everyone]
 
 
+def _by_strictness(features: Floats, of_arms: Floats, y: Floats, sources: Sequence[int]) -> list[Floats]:
+    """Return for each of STRICTER the slopes of the q columns of features, of the m by which arms move some more than
+    others, of the arms, and the constant, shape (q + m + arms + 1,).
+
+    Args:
+        features: shape (n, q).
+        of_arms: 1 where a row is under an arm other than the control, shape (n, arms).
+        y: 0 or 1, shape (n,).
+        sources: which feature each column is of, shape (q,).
+    """
+    q, arms, one = features.shape[1], of_arms.shape[1], np.ones((len(y), 1))
+    rest = np.append(np.full(arms, PENALTY), 0.0)
+    alike = np.append(np.full(q, _FIRST_PENALTY), rest)
+    slopes = _under_penalties(np.column_stack([features, of_arms, one]), y, alike)
+    more, feature = _interactions(features, of_arms, slopes[:q], sources)
+    design, m = np.column_stack([features, more, of_arms, one]), more.shape[1]
+    alike = np.append(np.full(q + m, _FIRST_PENALTY), rest)
+    feature = np.append(feature, np.full(arms + 1, FIXED))
+    near = _quadratic(design, y, np.insert(slopes, q, np.zeros(m)))
+    own = own_penalties(*near, feature, alike, _ALIKE)
+    near = _quadratic(design, y, _under_penalties(design, y, own))
+    return [ridge(*near, np.where(feature == FIXED, own, stricter * own)) for stricter in STRICTER]
+
+
 def _interactions(
-    columns: RankedColumns, features: Floats, of_arms: Floats, slopes: Floats
+    features: Floats, of_arms: Floats, slopes: Floats, sources: Sequence[int]
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Return the columns by which an arm moves some more than others, shape (n, m), and, of the q columns of features
     and these m, whose penalty each has: a feature's, or a pair's of arm and feature.
 
     The features are those that count most under the given slopes.
     """
-    _, source = np.unique(columns.sources, return_inverse=True)
+    _, source = np.unique(sources, return_inverse=True)
     counts = np.bincount(source, slopes**2 * features.var(axis=0))
     kept = np.flatnonzero(np.isin(source, np.argsort(-counts, kind="stable")[:_MOST_MOVED]))
     away = features[:, kept] - features[:, kept].mean(axis=0)
@@ -166,14 +181,13 @@ def _quadratic(design: Floats, y: Floats, slopes: Floats) -> tuple[Floats, Float
     return hessian, hessian @ slopes + design.T @ (y - risk)
 
 
-def _under_penalties(design: Floats, y: Floats, penalty: Floats, training: Training) -> Floats:
+def _under_penalties(design: Floats, y: Floats, penalty: Floats) -> Floats:
     """Return the slopes of a two-class outcome under penalties; the last column is the constant, which has none."""
     if design.shape[1] == 1:
         share = float(y.mean())
         return np.array([np.log(share / (1.0 - share))])
     narrower = penalty[:-1] ** -0.5  # a column so much narrower needs a coefficient so much larger
-    with threadpool_limits(training.threads):
-        model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100).fit(design[:, :-1] * narrower, y)
+    model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100).fit(design[:, :-1] * narrower, y)
     return np.append(model.coef_[0] * narrower, model.intercept_)
 
 

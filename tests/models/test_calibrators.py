@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from rapport.models.calibrators import Calibrator, choose_calibrator
 
-ROWS = 6000
+ROWS = 12_000
 EVEN = np.ones(ROWS)  # weights
 
 
@@ -64,16 +65,43 @@ def test_a_model_that_ranks_the_wrong_way_round_is_left_out() -> None:
     assert choose_calibrator(np.column_stack([bad, bad - good]), y, later, EVEN[:2000]).weights == (0.0, 0.0)
 
 
-def test_weights_that_are_all_one_change_no_bit() -> None:
-    """Beside scikit-learn's fits that know of none."""
-    odds, y, later = scored(5, "steep")
-    plain = LogisticRegression(C=1e6, max_iter=1000).fit(odds, y)
-    found = choose_calibrator(odds, y, later, EVEN)
-    assert (*found.weights, found.intercept) == (*plain.coef_[0], plain.intercept_[0])
+def test_weights_that_are_all_one_change_no_bit_of_the_steps() -> None:
+    """Beside scikit-learn's fit that knows of none."""
     odds, y, later = scored(5, "step")
     found, edge = choose_calibrator(odds, y, later, EVEN), 0.5 / (ROWS + 1.0)
     steps = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip").fit(found.log_odds(odds), y)
     assert found.steps == tuple(zip(steps.X_thresholds_, steps.y_thresholds_, strict=True))
+
+
+@pytest.mark.parametrize("rows", [60, 600])
+def test_the_blend_is_the_most_likely_one_given_the_prior(rows: int) -> None:
+    """Beside the posterior written out: none near by has a higher one, and it is not that of the rows alone."""
+    rng = np.random.default_rng(8)
+    truth = rng.normal(-1, 1, rows)
+    odds = truth[:, None] + rng.normal(0, 0.5, (rows, 2))
+    y, weight = (rng.random(rows) < expit(truth)).astype(float), rng.uniform(0.5, 2.0, rows)
+    found = choose_calibrator(odds, y, np.arange(rows) % 3 == 0, weight)
+
+    def posterior(a: float, b: float, c: float) -> float:
+        risk = expit(a * odds[:, 0] + b * odds[:, 1] + c)
+        rows_say = weight @ (y * np.log(risk) + (1 - y) * np.log(1 - risk))
+        return float(rows_say + norm(0.5, 0.1**0.5).logpdf([a, b]).sum())
+
+    best = np.array([*found.weights, found.intercept])
+    for step in [*np.eye(3), *-np.eye(3)]:
+        assert posterior(*best) > posterior(*(best + 0.01 * step))
+    plain = LogisticRegression(C=1e6, max_iter=1000).fit(odds, y, sample_weight=weight)
+    assert np.abs(best[:2] - 0.5).sum() < np.abs(plain.coef_[0] - 0.5).sum()
+
+
+def test_many_rows_drown_the_prior_and_few_leave_the_mean_of_both() -> None:
+    odds, y, later = scored(6, "steep")
+    assert sum(choose_calibrator(odds, y, later, EVEN).weights) == pytest.approx(1 / 3, abs=0.05)
+    rng = np.random.default_rng(3)
+    few = rng.normal(-1, 0.3, (40, 2))
+    y = (rng.random(40) < expit(few.mean(axis=1))).astype(float)
+    weights = choose_calibrator(few, y, np.arange(40) % 2 == 0, np.ones(40)).weights
+    assert weights == pytest.approx((0.5, 0.5), abs=0.2)
 
 
 @pytest.mark.parametrize(("shape", "kind"), [("steep", "platt"), ("step", "isotonic")])
@@ -87,14 +115,21 @@ def test_a_weight_of_three_is_three_rows(shape: str, kind: str) -> None:
     assert np.abs(found.risk(odds) - choose_calibrator(odds, y, later, EVEN).risk(odds)).max() > 0.002
 
 
-def test_what_heeds_no_weights_is_not_chosen_where_they_differ() -> None:
-    """Scores that are right need no calibration; but where leavers weigh more, risks rise to the weighted share."""
+def test_risks_sum_to_the_weighted_share_that_left() -> None:
+    """Scores that are right; but where leavers weigh more, risks rise."""
     odds, y, later = scored(1, "right")
-    assert choose_calibrator(odds, y, later, EVEN).kind == "none"
     weight = np.where(y == 1.0, 1.5, 0.8)
     found = choose_calibrator(odds, y, later, weight)
     assert found.kind == "platt"
     assert np.average(found.risk(odds), weights=weight) == pytest.approx(np.average(y, weights=weight), abs=1e-3)
+
+
+@pytest.mark.parametrize(("leavers", "kind"), [(999, "platt"), (1000, "isotonic")])
+def test_steps_are_tried_from_a_thousand_earlier_leavers_on(leavers: int, kind: str) -> None:
+    odds, y, later = scored(2, "step")
+    spare = np.flatnonzero((y == 1.0) & ~later)[leavers:]
+    kept = np.setdiff1d(np.arange(ROWS), spare)
+    assert choose_calibrator(odds[kept], y[kept], later[kept], EVEN[kept]).kind == kind
 
 
 def test_few_rows_of_a_class_are_no_ground_for_a_choice() -> None:
@@ -102,6 +137,15 @@ def test_few_rows_of_a_class_are_no_ground_for_a_choice() -> None:
     y[later] = 0.0
     y[np.flatnonzero(later)[:9]] = 1.0
     assert choose_calibrator(odds, y, later, EVEN).kind == "platt"
+
+
+@pytest.mark.parametrize(("seed", "kind"), [(1, "platt"), (10, "platt"), (6, "isotonic")])
+def test_steps_must_be_better_by_two_standard_errors(seed: int, kind: str) -> None:
+    """The log-odds jump by 1 in the middle; the steps' lead on the later rows is 1.2, 1.4 and 2.4 standard errors."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(-1, 1, ROWS)
+    y = (rng.random(ROWS) < expit(odds + np.sign(odds + 1) / 2)).astype(float)
+    assert choose_calibrator(np.column_stack([odds, odds]), y, np.arange(ROWS) % 3 == 0, EVEN).kind == kind
 
 
 def test_the_isotonic_function_rises_and_stays_off_0_and_1() -> None:
