@@ -217,8 +217,8 @@ def test_evaluate_measures_the_drift_of_every_feature(small_run, tmp_path, monke
     shutil.copy(small_run / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     population = pd.read_parquet(FEATURES / "population.parquet")
-    nps = population["nps_count_365d"].mask(population["opted_out"], 0.0)  # must not matter
-    population.assign(nps_count_365d=nps).to_parquet(FEATURES / "population.parquet", index=False)
+    nps = population["nps_count_730d"].mask(population["opted_out"], 0.0)  # must not matter
+    population.assign(nps_count_730d=nps).to_parquet(FEATURES / "population.parquet", index=False)
     snapshots = pd.read_parquet(FEATURES / "snapshots.parquet")
     evaluate()
     found = {each["name"]: each for each in json.loads((EVALUATION / "features.json").read_text())}
@@ -228,9 +228,9 @@ def test_evaluate_measures_the_drift_of_every_feature(small_run, tmp_path, monke
     decided = [treated.get(key, 0) for key in zip(snapshots["stakeholder_id"], snapshots["as_of"], strict=True)]
     learned = snapshots[(snapshots["contacts"] == 0) | (np.array(decided) == 1)]
     assert (learned["contacts"] > 0).any()
-    drift = found["nps_count_365d"]
-    assert drift["absent"] == pytest.approx((reachable["nps_count_365d"] == 0).mean(), rel=1e-12)
-    assert drift["training"]["churn"]["absent"] == pytest.approx((learned["nps_count_365d"] == 0).mean(), rel=1e-12)
+    drift = found["nps_count_730d"]
+    assert drift["absent"] == pytest.approx((reachable["nps_count_730d"] == 0).mean(), rel=1e-12)
+    assert drift["training"]["churn"]["absent"] == pytest.approx((learned["nps_count_730d"] == 0).mean(), rel=1e-12)
     assert all(set(each["training"]) == {"churn", "uplift"} for each in found.values())
     first = (EVALUATION / "features.json").read_bytes()
     assert first == (small_run / EVALUATION / "features.json").read_bytes()
