@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..contracts.errors import RapportError
 from .pipe import closed_quietly
@@ -14,8 +15,12 @@ def new_app(purpose: str) -> typer.Typer:
 
 
 def run(app: typer.Typer) -> None:
-    """Run `app` on the process's arguments and exit."""
-    with closed_quietly():
+    """Run `app` on the process's arguments and exit.
+
+    Linear algebra has one thread: the last bits of its results depend on how many share the work, and outputs must not
+    on a machine's cores.
+    """
+    with closed_quietly(), threadpool_limits(1, user_api="blas"):
         try:
             app()
         except RapportError as error:
