@@ -14,11 +14,11 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from ..contracts.draws import folds_by_id
 from .boosting import Training, booster_from_text, booster_text, raw_scores
-from .calibrators import Calibrator, choose_calibrator, fewest, log_loss_of
+from .calibrators import Calibrator, base_log_odds, choose_calibrator, fewest, log_loss_of
 from .control_trees import TaughtRows, of_rounds, stops_of
 from .linear_risk import STRICTER, LinearRisk, log_odds_of
 from .ranked import LEAST_CATEGORY
@@ -103,7 +103,7 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
     arms = np.zeros(len(churned), dtype=np.int64) if decided.arm is None else decided.arm
     weight = np.ones(len(churned)) if decided.weight is None else decided.weight
     y, control = churned.astype(np.float64), arms == 0
-    constant = ChurnModel.constant(_base_log_odds(y[control], weight[control]))
+    constant = ChurnModel.constant(base_log_odds(y[control], weight[control]))
     if fewest(y[control]) < 2 * training.learner.folds:
         return constant
     fold = folds_by_id(ids, training.learner.folds, training.seed + 1)
@@ -122,12 +122,6 @@ def fit_churn(X: NDArray[np.float32], churned: NDArray[np.bool_], ids: pd.Series
         linear = regressions[found.strictness]
     trees = rows.trees(everyone, moved, of_rounds(training, found.rounds)) if by_trees else None
     return ChurnModel(trees, linear if by_linear else None, calibrator)
-
-
-def _base_log_odds(y: Floats, weight: Floats) -> float:
-    """Return the log-odds of leaving of all rows together, half a row of each class beside them."""
-    left, stayed = float((weight * y).sum()), float((weight * (1 - y)).sum())
-    return float(logit((left + 0.5) / (left + stayed + 1.0)))
 
 
 def _later(as_of: pd.Series | None, fold: NDArray[np.int64], control: NDArray[np.bool_]) -> NDArray[np.bool_]:

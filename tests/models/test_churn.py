@@ -133,7 +133,7 @@ def fit_weighted(monkeypatch, weights, *rows) -> tuple[ChurnModel, dict[str, int
     with monkeypatch.context() as patch:
         for name in counts:
             patch.setattr(control_trees, name, counting(name, getattr(control_trees, name)))
-        patch.setattr(churn, "choose_calibrator", lambda *_: Calibrator("none", weights, 0.0))
+        patch.setattr(churn, "choose_calibrator", lambda *_: Calibrator("platt", weights, 0.0))
         return fit_churn(*rows), counts
 
 
