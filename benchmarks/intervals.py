@@ -3,8 +3,10 @@ gain that the chosen arms are expected to bring.
 
     python benchmarks/intervals.py --worlds randomised "targeted, logged" --seeds 2000 2200 --rows 4000 --out draws.csv
     python benchmarks/intervals.py --out draws.csv --summarise
+    python benchmarks/intervals.py --by-arm
 
-The first appends a line per world and seed, those already there are skipped; the second prints a table by world.
+The first appends a line per world and seed, those already there are skipped; the second prints a table by world, of the
+first 200 draws and of all; the third how often the average effect of each arm by itself is held.
 Average effects: the doubly robust mean by arm, over the log's own rows. Single rows: 2,000 of the population met later,
 every arm but the control. Total: the sum over these 2,000 of the true gain of the arm chosen, against the interval that
 held-out rows tell, as the product does; `expected` is the model's own sum. Boosters have a third of the default's
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from uplift import WORLDS, log_of  # type: ignore[import-not-found]
 
 from rapport.contracts.params import Learner
@@ -32,6 +35,7 @@ from rapport.worlds.trial import TRIAL_ARMS, TRIAL_CATEGORIES, Trial, TrialData,
 TRAINING = Training(Learner(rounds=50, learning_rate=0.15), 1, 1, TRIAL_CATEGORIES)
 NEW_ROWS = 2_000
 NORMAL = 1.959964
+ASKED = 200  # draws
 FIELDS = (
     "world", "rows", "seed", "average", "row", "treated", "expected", "told", "true", "held", "ceiling",
     "per_treated", "per_treated_se", "per_treated_expected",
@@ -73,7 +77,7 @@ def draw(world: str, rows: int, seed: int) -> dict[str, object]:
     true = float((effects - new.cost)[at, chosen].sum())
     held = "" if total["low"] is None else int(total["low"] <= true <= total["high"])  # type: ignore[operator]
     return {
-        "world": world, "rows": rows, "seed": seed, "average": round(_averages_held(model, data), 4),
+        "world": world, "rows": rows, "seed": seed, "average": round(float(_averages_held(model, data).mean()), 4),
         "row": round(float((np.abs(effect - effects) <= NORMAL * error)[:, 1:].mean()), 4),
         "treated": int((chosen > 0).sum()), "expected": round(float(total["expected"] or 0) / NEW_ROWS, 3),
         "told": "" if total["value"] is None else round(float(total["value"]) / NEW_ROWS, 3),
@@ -83,21 +87,35 @@ def draw(world: str, rows: int, seed: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _averages_held(model: UpliftModel, data: TrialData) -> float:
-    """Return the share of the arms whose interval holds the average effect over the log's rows."""
+def _averages_held(model: UpliftModel, data: TrialData) -> NDArray[np.bool_]:
+    """Return for each arm whether its interval holds the average effect over the log's rows, shape (arms − 1,)."""
     lines = [line for line in model.effects if line is not None]
     off = np.array([line.average for line in lines]) - (data.value - data.value[:, :1]).mean(axis=0)[1:]
-    return float((np.abs(off) <= NORMAL * np.sqrt([line.var_average for line in lines])).mean())
+    return np.asarray(np.abs(off) <= NORMAL * np.sqrt([line.var_average for line in lines]))
+
+
+def by_arm(worlds: list[str], seeds: range, rows: int) -> None:
+    """Print how often each arm's interval of the average effect holds."""
+    print(f"| world | rows | draws | {' | '.join(TRIAL_ARMS[1:])} |\n{'|---' * (2 + len(TRIAL_ARMS))}|")
+    for world in worlds:
+        held = []
+        for seed in seeds:
+            data = draw_trial(Trial(rows=rows, seed=seed, **WORLDS[world]))
+            log = with_estimated_propensities(log_of(data), TRAINING)
+            held.append(_averages_held(fit_uplift(log, TRAINING), data))
+        shares = " | ".join(f"{100 * share:.1f} %" for share in np.mean(held, axis=0))
+        print(f"| {world} | {rows} | {len(held)} | {shares} |", flush=True)
 
 
 def summarise(path: Path) -> None:
     """Print, by world and rows, how often intervals held, and the gain per stakeholder."""
     print("| world | rows | draws | average gain | single rows | total gain | expected | told | true | ceiling |")
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for (world, rows), draws in pd.read_csv(path).groupby(["world", "rows"], sort=False):
-        shares = [f"{100 * draws[name].mean():.1f} %" for name in ("average", "row", "held")]
-        means = [f"{draws[name].mean():.1f}" for name in ("expected", "told", "true", "ceiling")]
-        print(f"| {world} | {rows} | {len(draws)} | {' | '.join(shares + means)} |")
+    for (world, rows), every in pd.read_csv(path).groupby(["world", "rows"], sort=False):
+        for draws in [every.iloc[:ASKED]] + ([every] if len(every) > ASKED else []):
+            shares = [f"{100 * draws[name].mean():.1f} %" for name in ("average", "row", "held")]
+            means = [f"{draws[name].mean():.1f}" for name in ("expected", "told", "true", "ceiling")]
+            print(f"| {world} | {rows} | {len(draws):,} | {' | '.join(shares + means)} |")
 
 
 def main() -> None:
@@ -106,9 +124,15 @@ def main() -> None:
     parser.add_argument("--worlds", nargs="*", default=["randomised", "targeted, logged"])
     parser.add_argument("--seeds", nargs=2, type=int, default=[2000, 2200], help="first, and one beyond the last")
     parser.add_argument("--rows", type=int, default=4_000)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--summarise", action="store_true")
+    parser.add_argument("--by-arm", action="store_true", help="average effects alone, each arm by itself; no file")
     asked = parser.parse_args()
+    if asked.by_arm:
+        by_arm(asked.worlds, range(*asked.seeds), asked.rows)
+        return
+    if asked.out is None:
+        parser.error("--out, the CSV to append to, or --by-arm")
     if asked.summarise:
         summarise(asked.out)
         return
