@@ -3,13 +3,9 @@
 Run as `python -m rapport.render` in the project's root.
 """
 
-from collections.abc import Sequence
-
-from lightgbm import Booster
-
 from .evaluation.pilot import pilot_message
 from .models.bundle import Bundle
-from .policy.drivers import average_drivers
+from .policy.drivers import CHURN_RISK, average_drivers
 from .report.churn import churn_page
 from .report.features import gain_shares
 from .report.judged import alarms, judged_tables
@@ -56,7 +52,7 @@ def finished_run() -> FinishedRun:
     population = read_frame(FEATURES / "population.parquet").set_index("stakeholder_id", drop=False)
     features = read_json(FEATURES / "features.json")
     meanings = {each["name"]: each["meaning"] for each in features}
-    change = read_json(EVALUATION / "change.json")
+    change, drivers = read_json(EVALUATION / "change.json"), average_drivers(bundle, population)
     return FinishedRun(
         params=params,
         metrics=metrics,
@@ -65,14 +61,14 @@ def finished_run() -> FinishedRun:
         training=read_json(OUT_OF_FOLD / "training.json"),
         features=features,
         counts=read_json(TABLES / "counts.json"),
-        importance=_gains(bundle.churn.booster, bundle.encoding.names),
+        importance=drivers.get(CHURN_RISK, {}),
         model_digest=bundle.digest,
         drift=read_json(EVALUATION / "features.json"),
         outcome_importance=_outcome_shares(bundle),
         pilot=pilot_message(metrics),
         plan=plan_page(read_json(PLAN / "plan.json")),
         churn=churn_page(metrics["churn"], read_frame(RISK), population, params,
-                         average_drivers(bundle, population), meanings),
+                         drivers, meanings),
         judged=judged_tables(metrics, read_json(EVALUATION / "groups.json"), change, params.evaluation),
         alarms=alarms(change, params.evaluation),
         verdict=verdict_page(checked_verdict(read_json(VERDICT), str(VERDICT))),
@@ -87,11 +83,6 @@ def _outcome_shares(bundle: Bundle) -> dict[str, float]:
     names, outcomes = bundle.encoding.names, bundle.uplift.outcomes
     bases = [part.base for part in (outcomes.retention, outcomes.pays, outcomes.size) if part.base is not None]
     return gain_shares([dict(zip(names, base.importance(len(names)).tolist(), strict=True)) for base in bases])
-
-
-def _gains(booster: Booster | None, names: Sequence[str]) -> dict[str, float]:
-    """Return the total gain of the splits on each column; empty where the model is a constant."""
-    return {} if booster is None else dict(zip(names, booster.feature_importance("gain").tolist(), strict=True))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class FeatureRow:
         absent_training: share of the churn model's rows in which it is absent.
         absent_now: the same of today's people.
         drift: (PSI, what to make of it) of each model in `FeaturePanel.drifts`.
-        importance: share of the gain of each model in `FeaturePanel.importances`.
+        importance: share in each model of `FeaturePanel.importances`.
     """
 
     name: str
@@ -46,7 +46,7 @@ class FeaturePanel:
     Attributes:
         rows: all of them.
         drifts: the models whose training rows today is compared with, as heads of columns.
-        importances: the models whose gain is shared out, as heads of columns.
+        importances: the models whose features' importance is shared out, as heads of columns.
         moved: sentences that name what has drifted strongly.
         some, strong: PSI from which drift is called so.
     """
@@ -70,18 +70,18 @@ class FeaturePanel:
 
 
 def feature_panel(features: Sequence[Mapping[str, Any]], drift: Sequence[Mapping[str, Any]],
-                  gains: Mapping[str, Mapping[str, float]], levels: Evaluation) -> FeaturePanel:  # fmt: skip
+                  importance: Mapping[str, Mapping[str, float]], levels: Evaluation) -> FeaturePanel:  # fmt: skip
     """Return the table of a run's features.
 
     Args:
         features: declarations.
         drift: what evaluation.drift.feature_drift returned; features not in it have none.
         levels: of drift.
-        gains: total or share of gain by feature and model, `churn` and `uplift`; models without any are left out.
+        importance: by feature and model, `churn` and `uplift`, in units of each; models without any are left out.
     """
     found = {each["name"]: each for each in drift}
     models = [model for model in _MODELS if any(model in each["training"] for each in drift)]
-    shares = {model: gain_shares([gains[model]]) for model in _MODELS if gains.get(model)}
+    shares = {model: gain_shares([importance[model]]) for model in _MODELS if importance.get(model)}
     used = {model: by_name for model, by_name in shares.items() if by_name}
     ranked = sorted(features, key=lambda each: -sum(by_name.get(each["name"], 0.0) for by_name in used.values()))
     return FeaturePanel(

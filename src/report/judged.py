@@ -58,8 +58,8 @@ def gain_tables(gains: Mapping[str, Any]) -> Iterator[Table]:
     ]  # fmt: skip
     yield Table("Predicted and realised totals", "What the decisions of each iteration were predicted to gain over "
                 "contacting nobody, by models that never saw them, and what they gained, money; predicted divided by "
-                "realised: 1 is right, above 1 more was predicted than came; none where the realised total, or an end "
-                "of its interval, is not above 0.",
+                "realised: 1 is right, above 1 more was predicted than came; none where the realised total is not "
+                "above 0, and without interval where an end of that total's is not.",
                 ("iteration", "predicted", "realised", "95 % interval", "predicted / realised"), promised)  # fmt: skip
     spending = gains["cost_curve"]
     if spending["points"]:

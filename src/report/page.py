@@ -52,7 +52,7 @@ class FinishedRun:
         training: training.json.
         features: declarations, as in features.json.
         counts: rows read, kept and set aside, by name; may be empty.
-        importance: total gain of each feature in the churn model; empty where that is a constant.
+        importance: mean size of each feature's contribution to the log-odds of churn; empty where nobody was explained.
         model_digest: content hash of the bundle.
         drift: of each feature, as evaluation.drift gives it; empty where it was not measured.
         outcome_importance: share of the outcome models' gain of each feature, arms aside; empty without uplift.
@@ -145,11 +145,11 @@ def settings(params: Params) -> Iterator[tuple[str, str]]:
 
 def top_features(importance: Mapping[str, float],
                  features: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:  # fmt: skip
-    """Return (feature, meaning, share of all gain) of the most important features, ties by name."""
+    """Return (feature, meaning, share of all importance) of the most important features, ties by name."""
     meanings = {each["name"]: each["meaning"] for each in features}
     total = sum(importance.values()) or 1.0
     ranked = sorted(importance.items(), key=lambda item: (-item[1], item[0]))[:TOP_FEATURES]
-    return [(name, meanings.get(name, ""), gain / total) for name, gain in ranked if gain > 0]
+    return [(name, meanings.get(name, ""), each / total) for name, each in ranked if each > 0]
 
 
 def _figures(run: FinishedRun, policies: Sequence[PolicyRow], tallies: Sequence[ArmTally]) -> dict[str, Markup]:
@@ -165,7 +165,7 @@ def _figures(run: FinishedRun, policies: Sequence[PolicyRow], tallies: Sequence[
         "calibration": calibration(run.metrics["churn"]["deciles"],
                                    "Share that left against predicted churn risk, by tenths of the risk"),
         "assignments": stacked_bars(bars, reason_parts(tallies), "Stakeholders assigned to each arm, by reason"),
-        "importance": stacked_bars(drivers, {"share": 0}, "Share of the churn model's gain by feature"),
+        "importance": stacked_bars(drivers, {"share": 0}, "Share of the contributions to churn risk by feature"),
     }  # fmt: skip
 
 
