@@ -36,7 +36,7 @@ $(SPARK)/.ready: requirements/spark.txt $(STAMP)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --compile-bytecode --target $(SPARK) -r requirements/spark.txt
 	@touch $@
 
-.PHONY: help setup repro test test-slow check loop evaluation-study lock clean
+.PHONY: help setup repro test check loop evaluation-study lock clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  e.g. make repro SOURCE=hillstrom DATA=path/to/folder; make loop ITERATIONS=3"
@@ -59,11 +59,8 @@ check: $(STAMP) ## ruff and mypy
 	ruff format --check .
 	mypy
 
-test: check $(SPARK)/.ready ## all tests but the slow ones
+test: check $(SPARK)/.ready ## all tests, after ruff and mypy
 	python -m pytest -q
-
-test-slow: $(STAMP) ## the tests that take minutes
-	python -m pytest -q -m slow
 
 evaluation-study: $(STAMP) ## can the evaluation be fooled? Figures to docs/benchmarks (DATA=folder of the public datasets)
 	python benchmarks/evaluation_study.py $(if $(DATA),--data "$(DATA)")
