@@ -60,13 +60,17 @@ def out_of_fold(log: Logged, cost: Floats, model: UpliftModel) -> tuple[Estimate
     return gain_per_treated(decisions, fold, *policies, whole), expected
 
 
+def learned(world: str, rows: int, seed: int) -> tuple[TrialData, Logged, UpliftModel]:
+    """Return a trial, its log with propensities, and the model learned from it."""
+    data = draw_trial(Trial(rows=rows, seed=seed, **WORLDS[world]))
+    log = with_estimated_propensities(log_of(data), TRAINING)
+    return data, log, fit_uplift(log, TRAINING)
+
+
 def draw(world: str, rows: int, seed: int) -> dict[str, object]:
     """Return one draw: the share of intervals that hold; the chosen arms' gain as expected, as told and in truth."""
-    settings = WORLDS[world]
-    data = draw_trial(Trial(rows=rows, seed=seed, **settings))
-    new = draw_trial(Trial(rows=NEW_ROWS, seed=seed, later=True, **settings))
-    log = with_estimated_propensities(log_of(data), TRAINING)
-    model = fit_uplift(log, TRAINING)
+    data, log, model = learned(world, rows, seed)
+    new = draw_trial(Trial(rows=NEW_ROWS, seed=seed, later=True, **WORLDS[world]))
     _, effect, error = model.predict(new.X, new.retention_value, 1)
     effects = new.value - new.value[:, :1]
     chosen, at = (effect - new.cost).argmax(axis=1), np.arange(NEW_ROWS)
@@ -100,9 +104,8 @@ def by_arm(worlds: list[str], seeds: range, rows: int) -> None:
     for world in worlds:
         held = []
         for seed in seeds:
-            data = draw_trial(Trial(rows=rows, seed=seed, **WORLDS[world]))
-            log = with_estimated_propensities(log_of(data), TRAINING)
-            held.append(_averages_held(fit_uplift(log, TRAINING), data))
+            data, _, model = learned(world, rows, seed)
+            held.append(_averages_held(model, data))
         shares = " | ".join(f"{100 * share:.1f} %" for share in np.mean(held, axis=0))
         print(f"| {world} | {rows} | {len(held)} | {shares} |", flush=True)
 

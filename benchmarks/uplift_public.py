@@ -97,6 +97,7 @@ def _customers(path: Path) -> tuple[Any, Any, pd.DataFrame]:
 
 
 def _taught(split: int, customers: int) -> Any:
+    """Return which customers a split learns from, half of them."""
     return np.random.default_rng([split, 101]).permutation(customers) < customers // 2
 
 

@@ -7,7 +7,7 @@ from .evaluation.pilot import pilot_message
 from .models.bundle import Bundle
 from .policy.drivers import CHURN_RISK, average_drivers
 from .report.churn import churn_page
-from .report.features import gain_shares
+from .report.features import importance_shares
 from .report.judged import alarms, judged_tables
 from .report.kpis import kpi_page
 from .report.page import FinishedRun, render_page
@@ -82,7 +82,7 @@ def _outcome_shares(bundle: Bundle) -> dict[str, float]:
         return {}
     names, outcomes = bundle.encoding.names, bundle.uplift.outcomes
     bases = [part.base for part in (outcomes.retention, outcomes.pays, outcomes.size) if part.base is not None]
-    return gain_shares([dict(zip(names, base.importance(len(names)).tolist(), strict=True)) for base in bases])
+    return importance_shares([dict(zip(names, base.importance(len(names)).tolist(), strict=True)) for base in bases])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..contracts.errors import ParamsError
 from ..contracts.params import Params, parse_params
@@ -74,7 +73,6 @@ class Bundle:
             self.params.learner, self.params.seed, self.params.threads, tuple(self.encoding.category_indexes)
         )
 
-    @threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
     def predict(self, table: pd.DataFrame) -> Predictions:
         """Return predictions for a feature table; each row's depend on that row alone, to the last bit.
 

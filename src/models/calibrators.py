@@ -19,11 +19,12 @@ from sklearn.isotonic import IsotonicRegression
 
 Floats = NDArray[np.float64]
 Kind = Literal["constant", "platt", "isotonic"]
-_PRIOR = (0.5, 10.0)  # mean and precision of either weight, so a standard deviation of 0.3
+_MEAN = np.array([0.5, 0.5, 0.0])  # of the prior of both weights and the intercept
+_PRECISION = np.array([10.0, 10.0, 0.0])  # of it: a standard deviation of 0.3 for the weights, nothing of the intercept
 _LEAST_STEPS = 1000  # leavers and stayers to fit a step function to, below which none is tried
 _LEAST_JUDGED = 10  # and to judge it by
 _PROOF = 2.0  # standard errors by which it must be better
-_MOST, _CLOSE = 50, 1e-9  # of Newton's steps, until one moves nothing by more
+_NEWTON_STEPS, _CLOSE = 50, 1e-9  # at most so many, until one moves nothing by more
 _DECIMALS = 9  # of weights: the last bits of linear algebra differ between machines
 _TINY = 1e-9
 
@@ -110,18 +111,17 @@ def _most_likely(odds: Floats, y: Floats, weight: Floats) -> Floats:
 
     Newton's steps on what is not held at 0 (Bertsekas 1982, SIAM J. Control Optim. 20), halved until they gain.
     """
-    design, (weighs, precise) = np.column_stack([odds, np.ones(len(y))]), _PRIOR
-    mean, precision = np.array([weighs, weighs, 0.0]), np.array([precise, precise, 0.0])
+    design = np.column_stack([odds, np.ones(len(y))])
 
     def posterior(at: Floats) -> float:
         blended = design @ at
-        return float(weight @ (y * blended - np.logaddexp(0.0, blended)) - 0.5 * precision @ (at - mean) ** 2)
+        return float(weight @ (y * blended - np.logaddexp(0.0, blended)) - 0.5 * _PRECISION @ (at - _MEAN) ** 2)
 
-    at = mean
-    for _ in range(_MOST):
+    at = _MEAN
+    for _ in range(_NEWTON_STEPS):
         risk = expit(design @ at)
-        gradient = (weight * (y - risk)) @ design - precision * (at - mean)
-        curve = design.T @ ((weight * risk * (1.0 - risk))[:, None] * design) + np.diag(precision + _TINY)
+        gradient = (weight * (y - risk)) @ design - _PRECISION * (at - _MEAN)
+        curve = design.T @ ((weight * risk * (1.0 - risk))[:, None] * design) + np.diag(_PRECISION + _TINY)
         free = np.flatnonzero((at > 0) | (gradient > 0) | [False, False, True])
         step = np.zeros(3)
         step[free] = np.linalg.solve(curve[np.ix_(free, free)], gradient[free])

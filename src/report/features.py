@@ -81,7 +81,7 @@ def feature_panel(features: Sequence[Mapping[str, Any]], drift: Sequence[Mapping
     """
     found = {each["name"]: each for each in drift}
     models = [model for model in _MODELS if any(model in each["training"] for each in drift)]
-    shares = {model: gain_shares([importance[model]]) for model in _MODELS if importance.get(model)}
+    shares = {model: importance_shares([importance[model]]) for model in _MODELS if importance.get(model)}
     used = {model: by_name for model, by_name in shares.items() if by_name}
     ranked = sorted(features, key=lambda each: -sum(by_name.get(each["name"], 0.0) for by_name in used.values()))
     return FeaturePanel(
@@ -94,17 +94,17 @@ def feature_panel(features: Sequence[Mapping[str, Any]], drift: Sequence[Mapping
     )
 
 
-def gain_shares(models: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return each feature's share of all gain, the mean over those models that gained anything; {} where none did.
+def importance_shares(models: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return each feature's share of all importance, the mean over the models that have any; {} where none has.
 
-    Models count alike, since gains of different objectives have different units.
+    Models count alike, since importance of different objectives has different units.
 
-    >>> gain_shares([{"a": 1.0, "b": 3.0}, {"a": 50.0, "b": 50.0}, {"a": 0.0}])
+    >>> importance_shares([{"a": 1.0, "b": 3.0}, {"a": 50.0, "b": 50.0}, {"a": 0.0}])
     {'a': 0.375, 'b': 0.625}
     """
-    told = [gains for gains in models if sum(gains.values()) > 0]
-    names = dict.fromkeys(name for gains in told for name in gains)
-    return {name: sum(gains.get(name, 0.0) / sum(gains.values()) for gains in told) / len(told) for name in names}
+    told = [by_name for by_name in models if sum(by_name.values()) > 0]
+    names = dict.fromkeys(name for by_name in told for name in by_name)
+    return {name: sum(each.get(name, 0.0) / sum(each.values()) for each in told) / len(told) for name in names}
 
 
 def window(days: int | None) -> str:

@@ -17,8 +17,8 @@ def new_app(purpose: str) -> typer.Typer:
 def run(app: typer.Typer) -> None:
     """Run `app` on the process's arguments and exit.
 
-    Linear algebra has one thread: the last bits of its results depend on how many share the work, and outputs must not
-    on a machine's cores.
+    Linear algebra has one thread, or as many as a fit takes from params: the last bits of its results depend on how
+    many share the work, and outputs must not on a machine's cores.
     """
     with closed_quietly(), threadpool_limits(1, user_api="blas"):
         try:

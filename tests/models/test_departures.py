@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from rapport.contracts.params import Learner
 from rapport.models import departures
@@ -121,12 +122,15 @@ def test_rows_whose_arm_was_not_meant_for_them_say_nothing() -> None:
     assert contrasts(spoilt)[:, 0].mean() < 0.7
 
 
-def test_products_by_row_do_not_depend_on_the_batch() -> None:
+def test_products_by_row_do_not_depend_on_the_batch_nor_on_threads() -> None:
     rng = np.random.default_rng(5)
     left, right = rng.normal(size=(700, 60)).astype(np.float32), rng.normal(size=(60, 60)).astype(np.float32)
     whole = rowwise(left, right)
     np.testing.assert_allclose(whole, left @ right, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(np.vstack([rowwise(left[[row]], right) for row in range(0, 700, 9)]), whole[::9])
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            np.testing.assert_array_equal(rowwise(left, right), whole)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from rapport.contracts.errors import ArtifactError, InputError, ParamsError
 from rapport.contracts.params import Params, parse_params
 from rapport.models.bundle import Bundle, Predictions
-from rapport.models.churn import ChurnModel
 from rapport.models.training import Rows, train
 from rapport.store.bundle import read_bundle, write_bundle
 
@@ -110,19 +108,6 @@ def test_the_effects_are_those_of_the_named_arms(bundle: Bundle) -> None:
     assert effect[:, 1].mean() == pytest.approx(15.0, abs=4)
     assert effect[:, 2].mean() == pytest.approx(-10.0, abs=4)
     assert np.isnan(effect[:, 3]).all()
-
-
-def test_linear_algebra_of_predictions_has_one_thread(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-
-    def looked(model: ChurnModel, X: np.ndarray, threads: int) -> np.ndarray:
-        seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
-        return np.zeros(len(X))
-
-    monkeypatch.setattr(ChurnModel, "predict", looked)
-    with threadpool_limits(2, user_api="blas"):
-        bundle.predict(people(3, 2))
-    assert set(seen) == {1}
 
 
 def test_writing_and_reading_give_the_same_bundle(bundle: Bundle, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rapport.contracts.params import Evaluation
-from rapport.report.features import TOP, feature_panel, gain_shares
+from rapport.report.features import TOP, feature_panel, importance_shares
 from rapport.report.page import render_page
 
 HOSTILE = "<script>alert(1)</script>"
@@ -62,10 +62,10 @@ def test_without_a_model_that_ranks_the_order_is_that_of_the_declarations():
 
 
 def test_models_count_alike_whatever_the_unit_of_their_gain():
-    assert gain_shares([{"a": 1.0, "b": 1.0}, {"a": 900.0, "c": 100.0}, {"a": 0.0}, {}]) == {
+    assert importance_shares([{"a": 1.0, "b": 1.0}, {"a": 900.0, "c": 100.0}, {"a": 0.0}, {}]) == {
         "a": pytest.approx(0.7), "b": pytest.approx(0.25), "c": pytest.approx(0.05),
     }  # fmt: skip
-    assert gain_shares([]) == gain_shares([{}]) == gain_shares([{"a": 0.0}]) == {}
+    assert importance_shares([]) == importance_shares([{}]) == importance_shares([{"a": 0.0}]) == {}
 
 
 @pytest.mark.parametrize(
